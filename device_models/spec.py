@@ -1,0 +1,257 @@
+"""Specifications of devices as frozen, validated data; every number is a :class:`~device_models.figure.Figure`.
+
+A device has compute units (each in a DVFS domain), one shared memory, storage, base power, a thermal network and perhaps a
+battery. Quantities are SI inside; the field name carries the unit.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from device_models.figure import Figure, Quantity
+
+Hertz = Annotated[Figure, Quantity("frequency", gt=0, le=1e13)]
+Volt = Annotated[Figure, Quantity("voltage", gt=0, le=1000)]
+Watt = Annotated[Figure, Quantity("power", ge=0, le=1e6)]
+Seconds = Annotated[Figure, Quantity("time", ge=0, le=1e10)]
+Bytes = Annotated[Figure, Quantity("bytes", ge=0, le=1e16)]
+BytesPerSecond = Annotated[Figure, Quantity("bandwidth", gt=0, le=1e16)]
+JoulesPerByte = Annotated[Figure, Quantity("energy_per_byte", ge=0, le=1e-3)]
+Farad = Annotated[Figure, Quantity("capacitance", gt=0)]
+Celsius = Annotated[Figure, Quantity("temperature", ge=-100, le=400)]
+KelvinPerWatt = Annotated[Figure, Quantity("thermal_resistance", gt=0)]
+JoulesPerKelvin = Annotated[Figure, Quantity("heat_capacity", gt=0)]
+Coulomb = Annotated[Figure, Quantity("charge", gt=0)]
+Ratio = Annotated[Figure, Quantity("ratio", ge=0)]
+Count = Annotated[Figure, Quantity("count", gt=0)]
+OperationsPerSecond = Annotated[Figure, Quantity("compute_rate", gt=0)]
+
+
+class Spec(BaseModel):
+    """Base of every specification: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+def spread_provenance(raw: Any) -> Any:
+    """One source for a whole table: ``{source, kind, note, values: {a: 1, b: 2}}`` -> ``{a: {value: 1, source, ...}, ...}``.
+
+    A value that is itself ``{value: ...}`` keeps what it says. Anything without ``values`` passes unchanged.
+    """
+    if not (isinstance(raw, dict) and isinstance(raw.get("values"), dict)):
+        return raw
+    if unknown := set(raw) - {"values", "source", "kind", "note"}:
+        raise ValueError(f"a sourced table has the keys values, source, kind, note; got also {', '.join(sorted(map(str, unknown)))}")
+    common = {key: raw[key] for key in ("source", "kind", "note") if key in raw}
+    return {name: {**common, **value} if isinstance(value, dict) else {"value": value, **common} for name, value in raw["values"].items()}
+
+
+def _spread_points(raw: Any) -> Any:
+    """``{source, kind, note, table: [[frequency, voltage], ...]}`` -> operating points that each carry the source.
+
+    ``voltage_source``, ``voltage_kind`` and ``voltage_note`` stand for the second column where it comes from elsewhere.
+    """
+    if not (isinstance(raw, dict) and "table" in raw):
+        return raw
+    allowed = {"table", "source", "kind", "note", "voltage_source", "voltage_kind", "voltage_note"}
+    if unknown := set(raw) - allowed:
+        raise ValueError(f"a table of operating points has the keys {', '.join(sorted(allowed))}; got also {', '.join(sorted(map(str, unknown)))}")
+    if not (isinstance(raw["table"], list) and all(isinstance(row, list) and len(row) in (1, 2) for row in raw["table"])):
+        raise ValueError("table must be a list of rows [frequency] or [frequency, voltage]")
+    common = {key: raw[key] for key in ("source", "kind", "note") if key in raw}
+    voltage = {**common, **{key.removeprefix("voltage_"): raw[key] for key in raw if key.startswith("voltage_")}}
+    points = []
+    for row in raw["table"]:
+        point = {"frequency": {"value": row[0], **common}}
+        if len(row) == 2:
+            point["voltage"] = {"value": row[1], **voltage}
+        points.append(point)
+    return points
+
+
+class OperatingPoint(Spec):
+    """One frequency of a DVFS domain, with its voltage where that is published."""
+
+    frequency_hz: Hertz = Field(alias="frequency")
+    voltage_v: Volt | None = Field(default=None, alias="voltage")
+
+
+class DvfsDomain(Spec):
+    """Units that share a clock; operating points in ascending frequency."""
+
+    operating_points: tuple[OperatingPoint, ...] = Field(min_length=1)
+    transition_latency_s: Seconds = Field(default=Figure(0.0), alias="transition_latency")
+    governor: str = "performance"
+
+    @field_validator("operating_points", mode="before")
+    @classmethod
+    def _points_with_source(cls, raw: Any) -> Any:
+        return _spread_points(raw)
+
+    @model_validator(mode="after")
+    def _ascending(self) -> DvfsDomain:
+        frequencies = [float(point.frequency_hz) for point in self.operating_points]
+        if any(a >= b for a, b in zip(frequencies, frequencies[1:], strict=False)):
+            raise ValueError("operating_points must be in ascending frequency, each frequency once")
+        return self
+
+
+class UnitPower(Spec):
+    """Power of one unit: ``C V^2 f * activity`` while it runs (C per active core), leakage always, idle in between.
+
+    Where no voltage is published, ``dynamic_capacitance`` is per V^2 at the reference voltage 1 V.
+    """
+
+    dynamic_capacitance_f: Farad = Field(alias="dynamic_capacitance")
+    leakage_w: Watt = Field(default=Figure(0.0), alias="leakage", description="at 25 degC and the highest voltage")
+    leakage_doubling_k: Annotated[Figure, Quantity("ratio", gt=0)] = Field(default=Figure(25.0, kind="estimated", note="leakage of CMOS roughly doubles every 20 to 30 K"), alias="leakage_doubling")
+    idle_w: Watt = Field(default=Figure(0.0), alias="idle")
+
+
+class UnitSpec(Spec):
+    """A compute unit: one CPU cluster, GPU, NPU or DSP.
+
+    ``cost_class`` names a row of the structural parameters in ``catalog/cost_classes.yaml`` (its ``form`` says which law);
+    ``parameters`` are this unit's own fitted deltas or absolute parameters by ``precision`` ("float", "int8", ...), each sourced.
+    """
+
+    kind: Literal["cpu", "gpu", "npu", "dsp", "mcu", "tiny_npu"]
+    title: str = ""
+    cost_class: str
+    cores: Count = Figure(1.0, kind="given")
+    macs_per_cycle: dict[Literal["float32", "float16", "bfloat16", "int8", "int4", "int16"], Count] = Field(description="per core, peak, by number format; an absent format is not supported in hardware")
+    domain: str
+    on_chip_bytes: Bytes = Field(alias="on_chip", description="last-level cache, VTCM, SRAM: what keeps traffic from memory")
+    published_peak_ops: OperationsPerSecond | None = Field(default=None, alias="published_peak", description="operations per second (2 per MAC) as its maker states it")
+    published_peak_precision: str = "int8"
+    sparse_peak: bool = Field(default=False, description="the published peak counts 2:4 sparsity")
+    parameters: dict[str, dict[str, Annotated[Figure, Quantity("ratio")]]] = Field(default_factory=dict)
+    calibration: str = Field(default="zero-shot", description="zero-shot, 3-shot, or fitted on N networks")
+    calibration_error: Annotated[Figure, Quantity("ratio", ge=0)] | None = Field(default=None, description="typical relative error of latency in this regime")
+    power: UnitPower
+
+    @field_validator("macs_per_cycle", mode="before")
+    @classmethod
+    def _formats_with_source(cls, raw: Any) -> Any:
+        return spread_provenance(raw)
+
+    @field_validator("parameters", mode="before")
+    @classmethod
+    def _parameters_with_source(cls, raw: Any) -> Any:
+        return {name: spread_provenance(table) for name, table in raw.items()} if isinstance(raw, dict) else raw
+
+
+class MemorySpec(Spec):
+    """The memory all units share (DRAM; SRAM on a microcontroller)."""
+
+    type: str
+    bandwidth_bytes_per_s: BytesPerSecond = Field(alias="bandwidth")
+    capacity_bytes: Bytes = Field(alias="capacity")
+    reserved_bytes: Bytes = Field(default=Figure(0.0), alias="reserved", description="taken by the operating system")
+    energy_j_per_byte: JoulesPerByte = Field(alias="energy")
+    idle_w: Watt = Field(default=Figure(0.0), alias="idle")
+
+
+class StorageSpec(Spec):
+    """Where models are kept: read at load time."""
+
+    type: str
+    read_bytes_per_s: BytesPerSecond = Field(alias="read_bandwidth")
+    capacity_bytes: Bytes = Field(alias="capacity")
+
+
+class ThermalNode(Spec):
+    """One heat capacity; ``units`` heat it directly (unit name, ``base``, ``memory``, ``storage``)."""
+
+    heat_capacity_j_per_k: JoulesPerKelvin = Field(alias="heat_capacity")
+    heated_by: tuple[str, ...] = ()
+    is_skin: bool = False
+
+
+class ThermalLink(Spec):
+    """A thermal resistance between two nodes, or a node and ``ambient``."""
+
+    between: tuple[str, str]
+    resistance_k_per_w: KelvinPerWatt = Field(alias="resistance")
+
+
+class Trip(Spec):
+    """A passive trip point: at ``temperature`` of ``node`` the domains' highest allowed operating point steps down."""
+
+    node: str
+    temperature_c: Celsius = Field(alias="temperature")
+    hysteresis_k: Annotated[Figure, Quantity("ratio", ge=0)] = Field(default=Figure(2.0), alias="hysteresis", description="kelvin")
+    polling_s: Seconds = Field(default=Figure(0.25), alias="polling")
+    domains: tuple[str, ...]
+
+
+class ThermalSpec(Spec):
+    """An RC network."""
+
+    nodes: dict[str, ThermalNode] = Field(min_length=1)
+    links: tuple[ThermalLink, ...] = Field(min_length=1)
+    trips: tuple[Trip, ...] = ()
+
+    @model_validator(mode="after")
+    def _connected(self) -> ThermalSpec:
+        known = {*self.nodes, "ambient"}
+        for link in self.links:
+            for end in link.between:
+                if end not in known:
+                    raise ValueError(f"link between {link.between[0]} and {link.between[1]}: no node {end!r}; nodes: {', '.join(sorted(known))}")
+        for trip in self.trips:
+            if trip.node not in self.nodes:
+                raise ValueError(f"trip on node {trip.node!r}, which does not exist; nodes: {', '.join(sorted(self.nodes))}")
+        reached, frontier = {"ambient"}, ["ambient"]
+        while frontier:
+            end = frontier.pop()
+            for link in self.links:
+                if end in link.between:
+                    other = link.between[1] if link.between[0] == end else link.between[0]
+                    if other not in reached:
+                        reached.add(other)
+                        frontier.append(other)
+        if stranded := sorted(known - reached):
+            raise ValueError(f"no path of thermal links from {', '.join(stranded)} to ambient")
+        return self
+
+
+class BatterySpec(Spec):
+    """An ideal charge store at its nominal voltage."""
+
+    capacity_c: Coulomb = Field(alias="capacity")
+    nominal_v: Volt = Field(alias="nominal_voltage")
+
+
+class DeviceSpec(Spec):
+    """A device as the catalogue or a user's file describes it."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_]*$")
+    title: str
+    category: Literal["phone", "board", "automotive", "microcontroller", "accelerator", "wearable", "headset", "server"]
+    description: str = ""
+    units: dict[str, UnitSpec] = Field(min_length=1)
+    domains: dict[str, DvfsDomain] = Field(min_length=1)
+    memory: MemorySpec
+    storage: StorageSpec
+    base_w: Watt = Field(alias="base_power", description="drawn whatever runs: regulators, board, idle SoC")
+    thermal: ThermalSpec
+    battery: BatterySpec | None = None
+    runtimes: tuple[str, ...] = Field(min_length=1, description="runtimes that exist for this device, the default first")
+    default_ambient_c: Celsius = Field(default=Figure(25.0), alias="default_ambient")
+
+    @model_validator(mode="after")
+    def _references(self) -> DeviceSpec:
+        problems = [f"units.{name}: no domain {unit.domain!r}; domains: {', '.join(sorted(self.domains))}" for name, unit in self.units.items() if unit.domain not in self.domains]
+        heated = {*self.units, "base", "memory", "storage"}
+        problems += [f"thermal.nodes.{name}: heated_by {part!r} is neither a unit nor base, memory, storage" for name, node in self.thermal.nodes.items() for part in node.heated_by if part not in heated]
+        problems += [f"thermal.trips: no domain {domain!r}" for trip in self.thermal.trips for domain in trip.domains if domain not in self.domains]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def unit_of_kind(self, kind: str) -> str | None:
+        """The first unit of a kind, or None."""
+        return next((name for name, unit in self.units.items() if unit.kind == kind), None)

@@ -1,0 +1,94 @@
+"""Program: a graph compiled for a device under a runtime, as frozen arrays the engine can time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from device_models.compute import KernelCosts
+from device_models.work import Work
+
+if TYPE_CHECKING:
+    from sim.graph.ir import Graph
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """Consecutive kernels on one unit: what the engine schedules as one piece of work."""
+
+    index: int
+    unit: str
+    first: int  # rows of Program.kernels: first .. stop - 1
+    stop: int
+    after: tuple[int, ...]  # segments that must have ended
+    costs: KernelCosts  # rows first .. stop - 1
+    entry_s: float  # spent on the unit before the first kernel: dispatch, synchronisation, copies of the tensors that cross
+    entry_bytes: float  # memory traffic of those copies
+    why: str  # why it runs here: "first choice", "fallback: Softmax is not supported in int8 by ..."
+    cores: float = 1.0  # cores (CPU threads) it keeps busy
+
+    def __len__(self) -> int:
+        return self.stop - self.first
+
+
+@dataclass(frozen=True, eq=False)
+class Kernels:
+    """One row per kernel, in program order."""
+
+    names: tuple[str, ...]  # the operator's name
+    labels: tuple[str, ...]  # such as "Conv+Relu6"
+    work: Work
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """A planned activation: alive from kernel ``first`` to kernel ``last`` (both included) at ``offset`` of the arena."""
+
+    tensor: str
+    size_bytes: int
+    first: int
+    last: int
+    offset_bytes: int
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """Where activations live; ``lower_bound_bytes`` is the most that is ever alive at once."""
+
+    buffers: tuple[Buffer, ...]
+    arena_bytes: int
+    lower_bound_bytes: int
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A compiled model. ``pipeline`` lists the passes it went through, in order."""
+
+    name: str
+    model: str
+    runtime: str
+    precision: str
+    segments: tuple[Segment, ...]  # in an order that respects ``after``
+    kernels: Kernels
+    plan: MemoryPlan
+    weights_bytes: float  # stored with the model and resident while it is loaded
+    state_bytes: float  # KV caches and other state kept between runs
+    storage_bytes: float  # size of the model file
+    load_s: float  # reading weights from storage and preparing the runtime
+    first_inference_s: float  # what the first run takes beyond a warm one
+    macs: float
+    parameters: int
+    pipeline: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what the compiler has to say: fallbacks, approximations, coverage of the cost model
+    graph: Graph | None = field(default=None, repr=False)
+
+    @property
+    def resident_bytes(self) -> float:
+        """Memory it takes while loaded."""
+        return self.weights_bytes + self.state_bytes + self.plan.arena_bytes
+
+    def segment_lengths(self) -> np.ndarray:
+        """Kernels per segment, ``[segments]``."""
+        return np.array([len(segment) for segment in self.segments])

@@ -1,0 +1,54 @@
+"""One typed table per extension point: name -> thing. An unknown name is an error that lists the near ones."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Generic, TypeVar
+
+from sim.errors import EdgesimError
+
+T = TypeVar("T")
+
+
+def near_names(name: str, known: Iterable[str]) -> str:
+    """`` did you mean 'x'?`` for the closest names, else a list of all of them."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    if close:
+        return "did you mean " + " or ".join(repr(other) for other in close) + "?"
+    return "known: " + ", ".join(known)
+
+
+class Registry(Mapping[str, T], Generic[T]):
+    """A table of named things of one kind.
+
+    ``register("name")`` is a decorator; iteration is in sorted order, so that nothing depends on import order.
+    """
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self._table: dict[str, T] = {}
+
+    def register(self, name: str) -> Callable[[T], T]:
+        def enter(thing: T) -> T:
+            if name in self._table:
+                raise ValueError(f"{self.what} {name!r} is registered twice")
+            self._table[name] = thing
+            return thing
+
+        return enter
+
+    def __getitem__(self, name: str) -> T:
+        if name not in self._table:
+            raise EdgesimError(f"unknown {self.what} {name!r}; {near_names(name, self._table)}")
+        return self._table[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._table
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._table))
+
+    def __len__(self) -> int:
+        return len(self._table)

@@ -1,0 +1,240 @@
+"""The scenario as typed, frozen objects. A field here declares its YAML key, unit, range, help text and JSON Schema at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from device_models.figure import Figure, Quantity
+
+
+
+def _not_bool(raw: Any) -> Any:
+    if isinstance(raw, bool):
+        raise ValueError(f"expected a whole number, got {str(raw).lower()}")
+    return raw
+
+
+Time = Annotated[Figure, Quantity("time", ge=0, le=3.2e9)]
+PositiveTime = Annotated[Figure, Quantity("time", gt=0, le=3.2e9)]
+Rate = Annotated[Figure, Quantity("frequency", gt=0, le=1e9)]
+Temperature = Annotated[Figure, Quantity("temperature", ge=-100, le=200)]
+Probability = Annotated[Figure, Quantity("ratio", ge=0, le=1)]
+Whole = Annotated[int, BeforeValidator(_not_bool)]
+SmallCount = Annotated[Whole, Field(ge=1, le=1_000_000_000)]
+Operations = Annotated[Figure, Quantity("count", ge=0, le=1e18)]
+ByteCount = Annotated[Figure, Quantity("bytes", ge=0, le=1e16)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$", max_length=100)]
+Precision = Literal["as_stored", "float32", "float16", "int8", "w8a16", "w4a16", "int4"]
+
+
+class Part(BaseModel):
+    """Base of every part of a scenario: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, populate_by_name=True)
+
+
+class Placement(Part):
+    """Where operators run: units (names or kinds) in order of preference, by cost (``heft``), or fixed per operator name pattern."""
+
+    prefer: tuple[str, ...] = Field(default=(), description="unit names or kinds, the favourite first; what a unit cannot run falls to the next")
+    policy: Literal["prefer", "heft"] = "prefer"
+    fixed: dict[str, str] = Field(default_factory=dict, description="operator name pattern (shell style) -> unit")
+
+
+class ModelUse(Part):
+    """A network and how it is lowered: from a file, the built-in zoo, or a short list of layers."""
+
+    source: str | None = Field(default=None, description="a zoo name (see `edgesim models`) or a path to a .onnx, .tflite or .param file, relative to the scenario")
+    layers: tuple[dict[str, Any], ...] | None = Field(default=None, description="a model written here: a list of layers, each {op: ..., options}")
+    input: dict[str, Any] | None = Field(default=None, description="with layers: {shape: [1, 3, 32, 32], dtype: float32}")
+    options: dict[str, Any] = Field(default_factory=dict, description="options of a zoo model, such as {width: 0.5, resolution: 160}")
+    shapes: dict[str, SmallCount] = Field(default_factory=dict, description="values of symbolic dimensions, such as {batch: 1, sequence: 128}")
+    precision: Precision = Field(default="as_stored", description="number format the runtime's converter gives the model")
+    runtime: Name | None = Field(default=None, description="inference engine, see `edgesim runtimes`; the scenario's or the device's default if absent")
+    placement: Placement = Placement()
+    threads: SmallCount | None = Field(default=None, description="CPU threads; the unit's cores if absent")
+    unknown_operators: Literal["error", "warn"] = Field(default="error", description="warn: an unknown operator runs as a generic data mover")
+    load: Literal["at_start", "on_demand"] = Field(default="at_start", description="when weights are read from storage into memory")
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> ModelUse:
+        if (self.source is None) == (self.layers is None):
+            raise ValueError("give either source (a zoo name or a file) or layers, not both")
+        return self
+
+
+class Periodic(Part):
+    """Requests at a fixed rate; each arrival shifted by a uniform jitter of at most ``jitter``."""
+
+    kind: Literal["periodic"] = "periodic"
+    rate_hz: Rate = Field(alias="rate")
+    jitter_s: Time = Field(default=Figure(0.0), alias="jitter")
+    offset_s: Time = Field(default=Figure(0.0), alias="offset")
+
+
+class Poisson(Part):
+    """A Poisson process."""
+
+    kind: Literal["poisson"] = "poisson"
+    rate_hz: Rate = Field(alias="rate")
+
+
+class Closed(Part):
+    """A closed loop: each of ``clients`` sends its next request ``think`` after the last answer."""
+
+    kind: Literal["closed"] = "closed"
+    clients: SmallCount = 1
+    think_s: Time = Field(default=Figure(0.0), alias="think")
+
+
+class TraceArrivals(Part):
+    """Arrival times from a CSV file with a header; the column holds seconds from the start."""
+
+    kind: Literal["trace"] = "trace"
+    file: str
+    column: str = "time_s"
+    loop: bool = False
+
+
+Arrival = Annotated[Union[Periodic, Poisson, Closed, TraceArrivals], Field(discriminator="kind")]
+
+
+class CodeWork(Part):
+    """A user's own stage: arithmetic operations and bytes moved, on the named unit."""
+
+    operations: Operations = Figure(0.0)
+    bytes: ByteCount = Figure(0.0)
+
+
+class _Stage(Part):
+    name: Name | None = None
+    after: tuple[Name, ...] | None = Field(default=None, description="names of the stages it waits for; the stage before it if absent")
+    probability: Probability = Field(default=Figure(1.0), description="a request enters this stage (and what follows only from it) with this probability")
+    repeat: SmallCount = Field(default=1, description="runs in sequence, such as tokens of a decoder")
+
+
+class ModelStage(_Stage):
+    """A stage that runs one of the scenario's models."""
+
+    model: Name
+
+
+class CodeStage(_Stage):
+    """A stage of the user's own code: pre- or post-processing."""
+
+    work: CodeWork
+    unit: Name = Field(default="cpu", description="unit name or kind")
+
+
+def _stage_tag(raw: Any) -> str:
+    keys = raw if isinstance(raw, dict) else getattr(raw, "__dict__", {})
+    return "model stage" if "model" in keys else "code stage"  # unlike any key, so that error locations stay unambiguous
+
+
+Stage = Annotated[Union[Annotated[ModelStage, Tag("model stage")], Annotated[CodeStage, Tag("code stage")]], Discriminator(_stage_tag)]
+
+
+def stage_names(names: Sequence[str | None], models: Sequence[str | None]) -> tuple[str, ...]:
+    """The name of each stage of a pipeline: its own, else its model's, else ``code``; a default that is taken gets its position."""
+    taken = {name for name in names if name}
+    result: list[str] = []
+    for position, (name, model) in enumerate(zip(names, models, strict=True)):
+        chosen = name or model or "code"
+        if not name and chosen in taken:
+            chosen = f"{chosen}_{position}"
+        taken.add(chosen)
+        result.append(chosen)
+    return tuple(result)
+
+
+class Queue(Part):
+    """How many requests of a workload may wait or run at once, and what happens to one too many."""
+
+    limit: SmallCount | None = None
+    when_full: Literal["drop_new", "drop_oldest"] = "drop_new"
+
+
+class Workload(Part):
+    """A stream of requests; each runs the pipeline once."""
+
+    arrival: Arrival
+    pipeline: tuple[Stage, ...] = Field(min_length=1)
+    deadline_s: PositiveTime | None = Field(default=None, alias="deadline")
+    priority: Whole = Field(default=0, ge=-1000, le=1000, description="higher runs first under priority scheduling")
+    queue: Queue = Queue()
+    drop_late: bool = Field(default=False, description="drop a request whose deadline passed before it began to run")
+    start_s: Time = Field(default=Figure(0.0), alias="start")
+    count: SmallCount | None = Field(default=None, description="at most so many requests")
+
+    def stage_names(self) -> tuple[str, ...]:
+        """The name of each stage, see :func:`stage_names`."""
+        return stage_names([stage.name for stage in self.pipeline], [stage.model if isinstance(stage, ModelStage) else None for stage in self.pipeline])
+
+    def stage_dependencies(self) -> tuple[tuple[int, ...], ...]:
+        """For each stage the positions of the stages it waits for: those in ``after``, else the one before it."""
+        position = {name: index for index, name in enumerate(self.stage_names())}
+        before = ((index - 1,) if index else () for index in range(len(self.pipeline)))
+        return tuple(default if stage.after is None else tuple(position[name] for name in stage.after) for stage, default in zip(self.pipeline, before, strict=True))
+
+
+class MemoryUse(Part):
+    """What happens when models and caches exceed the device's memory."""
+
+    when_full: Literal["error", "evict"] = "error"
+
+
+class Budgets(Part):
+    """Limits the run is judged by; any left out is not judged. Latencies are of the worst workload unless ``per`` names one."""
+
+    latency_p50_s: PositiveTime | None = Field(default=None, alias="latency_p50")
+    latency_p90_s: PositiveTime | None = Field(default=None, alias="latency_p90")
+    latency_p99_s: PositiveTime | None = Field(default=None, alias="latency_p99")
+    latency_max_s: PositiveTime | None = Field(default=None, alias="latency_max")
+    throughput_hz: Rate | None = Field(default=None, alias="throughput", description="at least")
+    power_w: Annotated[Figure, Quantity("power", gt=0)] | None = Field(default=None, alias="power", description="average of the run")
+    energy_per_inference_j: Annotated[Figure, Quantity("energy", gt=0)] | None = Field(default=None, alias="energy_per_inference")
+    skin_temperature_c: Temperature | None = Field(default=None, alias="skin_temperature")
+    die_temperature_c: Temperature | None = Field(default=None, alias="die_temperature")
+    memory_bytes: ByteCount | None = Field(default=None, alias="memory", description="peak")
+    storage_bytes: ByteCount | None = Field(default=None, alias="storage", description="all models together")
+    accuracy: Probability | None = Field(default=None, description="top-1 or the model's own metric, at least; unknown fails")
+    miss_rate: Probability | None = Field(default=None, description="share of requests later than their deadline, at most")
+    drop_rate: Probability | None = None
+    battery_life_s: PositiveTime | None = Field(default=None, alias="battery_life", description="at the run's average power, at least")
+    per: dict[Name, Budgets] = Field(default_factory=dict, description="budgets of single workloads: {camera: {latency_p99: 33 ms}}")
+
+
+def _device_tag(raw: Any) -> str:
+    return "device with changes" if isinstance(raw, dict) else "device name"
+
+
+def _scheduler_tag(raw: Any) -> str:
+    return "policy per unit" if isinstance(raw, dict) else "one policy"
+
+
+DeviceChoice = Annotated[Union[Annotated[str, Tag("device name")], Annotated[dict[str, Any], Tag("device with changes")]], Discriminator(_device_tag)]
+SchedulerChoice = Annotated[Union[Annotated[Name, Tag("one policy")], Annotated[dict[Name, Name], Tag("policy per unit")]], Discriminator(_scheduler_tag)]
+
+
+class Scenario(Part):
+    """One experiment: a device, its models, the requests that reach it, policies, and the budgets it is judged by."""
+
+    name: Name
+    description: str = ""
+    device: DeviceChoice = Field(description="a catalogue name, a path to a device file, or {base: NAME, ...changed fields}")
+    runtime: Name | None = None
+    models: dict[Name, ModelUse] = Field(default_factory=dict)
+    workloads: dict[Name, Workload] = Field(min_length=1)
+    duration_s: PositiveTime = Field(alias="duration")
+    warmup_s: Time = Field(default=Figure(0.0), alias="warmup", description="requests that arrive earlier do not count in the metrics")
+    ambient_c: Temperature | None = Field(default=None, alias="ambient", description="the device's default (25 degC) if absent")
+    seed: Whole = Field(default=0, ge=0, lt=2**63)
+    scheduler: SchedulerChoice = Field(default="fifo", description="policy of every unit, or {unit: policy, default: policy}")
+    preemption: bool = Field(default=False, description="a more urgent request takes over at the next kernel border")
+    governors: dict[Name, Name] = Field(default_factory=dict, description="DVFS domain -> governor; the device's own if absent")
+    memory: MemoryUse = MemoryUse()
+    budgets: Budgets = Budgets()
+    trace: Literal["full", "requests"] = Field(default="full", description="requests: keep no spans (for very long runs)")

@@ -1,0 +1,101 @@
+"""Trace: what happened, as typed append-only columns. Knows neither simpy nor rich.
+
+Tables (one row each, times in simulated seconds):
+
+- ``spans``: a piece of a segment that ran on one unit without change of frequency or bandwidth share. Several pieces make a
+  segment's run; kernels inside are resolved from the program's costs only when somebody looks (:mod:`sim.runtime.kernels`).
+- ``requests``: one row per request, written when it ends, is dropped, or the run stops.
+- ``counters``: the value of a named quantity from ``time_s`` on (frequency_hz of a domain, temperature_c of a node, power_w of a
+  component, memory_bytes).
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas
+
+
+class Status(IntEnum):
+    """How a request ended."""
+
+    DONE = 0
+    LATE = 1  # done after its deadline
+    DROPPED = 2  # refused or discarded by its queue
+    EXPIRED = 3  # discarded because its deadline had passed
+    UNFINISHED = 4  # still waiting or running when the run ended
+
+
+class Table:
+    """Columns of one table. ``append`` takes one value per column, in order; ``columns()`` gives NumPy arrays."""
+
+    def __init__(self, **typecodes: str) -> None:
+        self._columns: dict[str, array[Any]] = {name: array(code) for name, code in typecodes.items()}
+        self._appenders = tuple(column.append for column in self._columns.values())
+
+    def __len__(self) -> int:
+        return len(next(iter(self._columns.values())))
+
+    def append(self, *values: float) -> None:
+        for append, value in zip(self._appenders, values, strict=True):
+            append(value)
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Column name -> array ``[rows]`` (copies: the table may still grow)."""
+        return {name: np.array(column) for name, column in self._columns.items()}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return np.array(self._columns[name])
+
+    def frame(self) -> pandas.DataFrame:
+        """The table as a pandas frame (pandas must be installed)."""
+        import pandas
+
+        return pandas.DataFrame(self.columns())
+
+
+def _spans() -> Table:
+    # first and last: kernel positions within the segment, fractions included (2.25 = a quarter into the third kernel)
+    return Table(unit="h", start_s="d", end_s="d", request="q", stage="h", repeat="l", program="h", segment="l", first="d", last="d", frequency_hz="d", share="d")
+
+
+def _requests() -> Table:
+    return Table(request="q", workload="h", arrival_s="d", start_s="d", end_s="d", deadline_s="d", status="b")
+
+
+@dataclass(slots=True)
+class Trace:
+    """One run. Small integers in the tables index the name lists here (``unit``, ``workload``, ``stage``, ``program``, ``counter``).
+
+    ``stage`` in spans indexes ``stages``; ``program`` indexes ``programs`` (a stage of user code is a one-kernel program);
+    ``energy_j`` holds totals by component: every unit by name, ``memory``, ``base``; their sum is the device's energy.
+    """
+
+    units: list[str]
+    workloads: list[str]
+    stages: list[str]
+    programs: list[str]
+    counters: list[str] = field(default_factory=list)
+    spans: Table = field(default_factory=_spans)
+    requests: Table = field(default_factory=_requests)
+    counter_rows: Table = field(default_factory=lambda: Table(counter="h", time_s="d", value="d"))
+    energy_j: dict[str, float] = field(default_factory=dict)
+    totals: dict[str, Any] = field(default_factory=dict)  # operators executed, events, per-unit busy seconds ..., by the engine
+    end_s: float = 0.0
+
+    def counter(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """(times_s, values) of one counter; each value holds until the next time."""
+        index = self.counters.index(name)
+        columns = self.counter_rows.columns()
+        rows = columns["counter"] == index
+        return columns["time_s"][rows], columns["value"][rows]
+
+    def tables(self) -> Mapping[str, Table]:
+        return {"spans": self.spans, "requests": self.requests, "counters": self.counter_rows}
