@@ -21,7 +21,7 @@ PROVENANCES: tuple[str, ...] = get_args(Provenance)
 class Figure(float):
     """A float with provenance."""
 
-    __slots__ = ("source", "kind", "note")
+    __slots__ = ("kind", "note", "source")
     source: str
     kind: str
     note: str
@@ -53,7 +53,12 @@ class Quantity:
         plain["type"] = ["string", "number"]
         sourced = {
             "type": "object",
-            "properties": {"value": {"type": ["string", "number"]}, "source": {"type": "string"}, "kind": {"enum": list(PROVENANCES)}, "note": {"type": "string"}},
+            "properties": {
+                "value": {"type": ["string", "number"]},
+                "source": {"type": "string"},
+                "kind": {"enum": list(PROVENANCES)},
+                "note": {"type": "string"},
+            },
             "required": ["value"],
             "additionalProperties": False,
         }
@@ -81,11 +86,11 @@ class Quantity:
             raise ValueError(str(error)) from None
 
     def _bounded(self, figure: Figure) -> Figure:
-        si = DIMENSIONS[self.dimension].si
+        si = DIMENSIONS[self.dimension].si.removeprefix("1")
         if self.gt is not None and not figure > self.gt:
-            raise ValueError(f"must be more than {self.gt:g} {si}, got {float(figure):g}")
+            raise ValueError(f"must be more than {f'{self.gt:g} {si}'.strip()}, got {float(figure):g}")
         if self.ge is not None and not figure >= self.ge:
-            raise ValueError(f"must be at least {self.ge:g} {si}, got {float(figure):g}")
+            raise ValueError(f"must be at least {f'{self.ge:g} {si}'.strip()}, got {float(figure):g}")
         if self.le is not None and not figure <= self.le:
-            raise ValueError(f"must be at most {self.le:g} {si}, got {float(figure):g}")
+            raise ValueError(f"must be at most {f'{self.le:g} {si}'.strip()}, got {float(figure):g}")
         return figure

@@ -6,6 +6,7 @@ battery. Quantities are SI inside; the field name carries the unit.
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -48,7 +49,7 @@ def spread_provenance(raw: Any) -> Any:
     return {name: {**common, **value} if isinstance(value, dict) else {"value": value, **common} for name, value in raw["values"].items()}
 
 
-def _spread_points(raw: Any) -> Any:
+def spread_points(raw: Any) -> Any:
     """``{source, kind, note, table: [[frequency, voltage], ...]}`` -> operating points that each carry the source.
 
     ``voltage_source``, ``voltage_kind`` and ``voltage_note`` stand for the second column where it comes from elsewhere.
@@ -71,6 +72,9 @@ def _spread_points(raw: Any) -> Any:
     return points
 
 
+_NONE_STATED = Figure(0.0, source="none", kind="estimated", note="nobody publishes it: taken as none")
+
+
 class OperatingPoint(Spec):
     """One frequency of a DVFS domain, with its voltage where that is published."""
 
@@ -82,18 +86,18 @@ class DvfsDomain(Spec):
     """Units that share a clock; operating points in ascending frequency."""
 
     operating_points: tuple[OperatingPoint, ...] = Field(min_length=1)
-    transition_latency_s: Seconds = Field(default=Figure(0.0), alias="transition_latency")
+    transition_latency_s: Seconds = Field(default=_NONE_STATED, alias="transition_latency")
     governor: str = "performance"
 
     @field_validator("operating_points", mode="before")
     @classmethod
     def _points_with_source(cls, raw: Any) -> Any:
-        return _spread_points(raw)
+        return spread_points(raw)
 
     @model_validator(mode="after")
     def _ascending(self) -> DvfsDomain:
         frequencies = [float(point.frequency_hz) for point in self.operating_points]
-        if any(a >= b for a, b in zip(frequencies, frequencies[1:], strict=False)):
+        if any(a >= b for a, b in itertools.pairwise(frequencies)):
             raise ValueError("operating_points must be in ascending frequency, each frequency once")
         return self
 
@@ -105,9 +109,11 @@ class UnitPower(Spec):
     """
 
     dynamic_capacitance_f: Farad = Field(alias="dynamic_capacitance")
-    leakage_w: Watt = Field(default=Figure(0.0), alias="leakage", description="at 25 degC and the highest voltage")
-    leakage_doubling_k: Annotated[Figure, Quantity("ratio", gt=0)] = Field(default=Figure(25.0, kind="estimated", note="leakage of CMOS roughly doubles every 20 to 30 K"), alias="leakage_doubling")
-    idle_w: Watt = Field(default=Figure(0.0), alias="idle")
+    leakage_w: Watt = Field(default=_NONE_STATED, alias="leakage", description="at 25 degC and the highest voltage")
+    leakage_doubling_k: Annotated[Figure, Quantity("temperature_difference", gt=0)] = Field(
+        default=Figure(25.0, source="none", kind="estimated", note="leakage of CMOS roughly doubles every 20 to 30 K"), alias="leakage_doubling"
+    )
+    idle_w: Watt = Field(default=_NONE_STATED, alias="idle")
 
 
 class UnitSpec(Spec):
@@ -120,11 +126,15 @@ class UnitSpec(Spec):
     kind: Literal["cpu", "gpu", "npu", "dsp", "mcu", "tiny_npu"]
     title: str = ""
     cost_class: str
-    cores: Count = Figure(1.0, kind="given")
-    macs_per_cycle: dict[Literal["float32", "float16", "bfloat16", "int8", "int4", "int16"], Count] = Field(description="per core, peak, by number format; an absent format is not supported in hardware")
+    cores: Count = Figure(1.0, source="none", kind="estimated", note="counted as one")
+    macs_per_cycle: dict[Literal["float32", "float16", "bfloat16", "int8", "int4", "int16"], Count] = Field(
+        description="per core, peak, by number format; an absent format is not supported in hardware"
+    )
     domain: str
     on_chip_bytes: Bytes = Field(alias="on_chip", description="last-level cache, VTCM, SRAM: what keeps traffic from memory")
-    published_peak_ops: OperationsPerSecond | None = Field(default=None, alias="published_peak", description="operations per second (2 per MAC) as its maker states it")
+    published_peak_ops: OperationsPerSecond | None = Field(
+        default=None, alias="published_peak", description="operations per second (2 per MAC) as its maker states it"
+    )
     published_peak_precision: str = "int8"
     sparse_peak: bool = Field(default=False, description="the published peak counts 2:4 sparsity")
     parameters: dict[str, dict[str, Annotated[Figure, Quantity("ratio")]]] = Field(default_factory=dict)
@@ -149,9 +159,9 @@ class MemorySpec(Spec):
     type: str
     bandwidth_bytes_per_s: BytesPerSecond = Field(alias="bandwidth")
     capacity_bytes: Bytes = Field(alias="capacity")
-    reserved_bytes: Bytes = Field(default=Figure(0.0), alias="reserved", description="taken by the operating system")
+    reserved_bytes: Bytes = Field(default=_NONE_STATED, alias="reserved", description="taken by the operating system")
     energy_j_per_byte: JoulesPerByte = Field(alias="energy")
-    idle_w: Watt = Field(default=Figure(0.0), alias="idle")
+    idle_w: Watt = Field(default=_NONE_STATED, alias="idle")
 
 
 class StorageSpec(Spec):
@@ -182,8 +192,10 @@ class Trip(Spec):
 
     node: str
     temperature_c: Celsius = Field(alias="temperature")
-    hysteresis_k: Annotated[Figure, Quantity("ratio", ge=0)] = Field(default=Figure(2.0), alias="hysteresis", description="kelvin")
-    polling_s: Seconds = Field(default=Figure(0.25), alias="polling")
+    hysteresis_k: Annotated[Figure, Quantity("temperature_difference", ge=0)] = Field(
+        default=Figure(2.0, source="none", kind="estimated", note="as most trip points of Linux device trees"), alias="hysteresis", description="kelvin"
+    )
+    polling_s: Seconds = Field(default=Figure(0.25, source="none", kind="estimated", note="as most thermal zones of Linux device trees"), alias="polling")
     domains: tuple[str, ...]
 
 
@@ -240,13 +252,22 @@ class DeviceSpec(Spec):
     thermal: ThermalSpec
     battery: BatterySpec | None = None
     runtimes: tuple[str, ...] = Field(min_length=1, description="runtimes that exist for this device, the default first")
-    default_ambient_c: Celsius = Field(default=Figure(25.0), alias="default_ambient")
+    default_ambient_c: Celsius = Field(default=Figure(25.0, source="none", kind="estimated", note="room temperature"), alias="default_ambient")
 
     @model_validator(mode="after")
     def _references(self) -> DeviceSpec:
-        problems = [f"units.{name}: no domain {unit.domain!r}; domains: {', '.join(sorted(self.domains))}" for name, unit in self.units.items() if unit.domain not in self.domains]
+        problems = [
+            f"units.{name}: no domain {unit.domain!r}; domains: {', '.join(sorted(self.domains))}"
+            for name, unit in self.units.items()
+            if unit.domain not in self.domains
+        ]
         heated = {*self.units, "base", "memory", "storage"}
-        problems += [f"thermal.nodes.{name}: heated_by {part!r} is neither a unit nor base, memory, storage" for name, node in self.thermal.nodes.items() for part in node.heated_by if part not in heated]
+        problems += [
+            f"thermal.nodes.{name}: heated_by {part!r} is neither a unit nor base, memory, storage"
+            for name, node in self.thermal.nodes.items()
+            for part in node.heated_by
+            if part not in heated
+        ]
         problems += [f"thermal.trips: no domain {domain!r}" for trip in self.thermal.trips for domain in trip.domains if domain not in self.domains]
         if problems:
             raise ValueError("; ".join(problems))

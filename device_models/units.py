@@ -59,9 +59,19 @@ DIMENSIONS: dict[str, Dimension] = {
             },
             "33 ms",
         ),
-        Dimension("frequency", "Hz", {**_prefixed({"Hz": 1.0, "/s": 1.0}, _ENGINEERING), "fps": 1.0, "rps": 1.0, "qps": 1.0, "/min": 1 / 60, "/h": 1 / 3600}, "1.2 GHz"),
+        Dimension(
+            "frequency",
+            "Hz",
+            {**_prefixed({"Hz": 1.0, "/s": 1.0}, _ENGINEERING), "fps": 1.0, "rps": 1.0, "qps": 1.0, "/min": 1 / 60, "/h": 1 / 3600},
+            "1.2 GHz",
+        ),
         Dimension("bytes", "B", {**_BYTES, **{k: v for k, v in _BITS.items() if k.endswith("bit")}}, "64 MiB"),
-        Dimension("bandwidth", "B/s", {**{k + "/s": v for k, v in {**_BYTES, **_BITS}.items()}, **{k[:-1] + "bps": v for k, v in _BITS.items() if k.endswith("b")}}, "25.6 GB/s"),
+        Dimension(
+            "bandwidth",
+            "B/s",
+            {**{k + "/s": v for k, v in {**_BYTES, **_BITS}.items()}, **{k[:-1] + "bps": v for k, v in _BITS.items() if k.endswith("b")}},
+            "25.6 GB/s",
+        ),
         Dimension("compute_rate", "op/s", {**_prefixed({"OPS": 1.0, "FLOPS": 1.0, "FLOP/s": 1.0, "OP/s": 1.0, "MAC/s": 2.0}, _DECIMAL)}, "26 TOPS"),
         Dimension("power", "W", _prefixed({"W": 1.0}, _ENGINEERING), "3 W"),
         Dimension("energy", "J", {**_prefixed({"J": 1.0, "Wh": 3600.0}, _ENGINEERING)}, "3.2 pJ"),
@@ -72,6 +82,7 @@ DIMENSIONS: dict[str, Dimension] = {
         Dimension("resistance", "ohm", _prefixed({"ohm": 1.0, "Ohm": 1.0, "Ω": 1.0}, _ENGINEERING), "80 mohm"),
         Dimension("capacitance", "F", _prefixed({"F": 1.0}, _ENGINEERING), "1.2 nF"),
         Dimension("temperature", "degC", {"degC": 1.0, "°C": 1.0, "C": 1.0, "celsius": 1.0}, "25 degC"),
+        Dimension("temperature_difference", "K", {"K": 1.0, "degC": 1.0, "°C": 1.0}, "2 K", bare_number=True),
         Dimension("thermal_resistance", "K/W", _prefixed({"K/W": 1.0, "degC/W": 1.0}, _ENGINEERING), "8 K/W"),
         Dimension("heat_capacity", "J/K", _prefixed({"J/K": 1.0, "J/degC": 1.0}, _ENGINEERING), "19 J/K"),
         Dimension("ratio", "1", {"%": 0.01, "": 1.0}, "80 %", bare_number=True),
@@ -124,7 +135,21 @@ def _other_dimension(unit: str, wanted: str) -> str:
     return f" ({unit!r} is a unit of {others[0]})" if others else ""
 
 
-_SHOWN = {"time": "s", "frequency": "Hz", "bytes": "B", "bandwidth": "B/s", "compute_rate": "OPS", "power": "W", "energy": "J", "energy_per_byte": "J/B", "voltage": "V", "current": "A", "charge": "C", "resistance": "ohm", "capacitance": "F"}
+_SHOWN = {
+    "time": "s",
+    "frequency": "Hz",
+    "bytes": "B",
+    "bandwidth": "B/s",
+    "compute_rate": "OPS",
+    "power": "W",
+    "energy": "J",
+    "energy_per_byte": "J/B",
+    "voltage": "V",
+    "current": "A",
+    "charge": "C",
+    "resistance": "ohm",
+    "capacitance": "F",
+}
 _STEPS = [(1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f")]
 
 

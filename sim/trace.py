@@ -5,6 +5,8 @@ Tables (one row each, times in simulated seconds):
 - ``spans``: a piece of a segment that ran on one unit without change of frequency or bandwidth share. Several pieces make a
   segment's run; kernels inside are resolved from the program's costs only when somebody looks (:mod:`sim.runtime.kernels`).
 - ``requests``: one row per request, written when it ends, is dropped, or the run stops.
+  ``start_s`` is NaN for one that never ran, ``end_s`` the end of the run for one unfinished, ``deadline_s`` infinite without one.
+- ``request_energy``: energy of a request's own activity (switching of the units that ran it, its memory traffic), J.
 - ``counters``: the value of a named quantity from ``time_s`` on (frequency_hz of a domain, temperature_c of a node, power_w of a
   component, memory_bytes).
 """
@@ -12,7 +14,7 @@ Tables (one row each, times in simulated seconds):
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
@@ -47,6 +49,11 @@ class Table:
         for append, value in zip(self._appenders, values, strict=True):
             append(value)
 
+    def extend(self, rows: Iterable[tuple[float, ...]]) -> None:
+        """Append many rows at once, each a tuple with one value per column."""
+        for column, values in zip(self._columns.values(), zip(*rows, strict=True), strict=False):
+            column.extend(values)
+
     def columns(self) -> dict[str, np.ndarray]:
         """Column name -> array ``[rows]`` (copies: the table may still grow)."""
         return {name: np.array(column) for name, column in self._columns.items()}
@@ -62,7 +69,8 @@ class Table:
 
 
 def _spans() -> Table:
-    # first and last: kernel positions within the segment, fractions included (2.25 = a quarter into the third kernel)
+    # first and last: kernel positions within the segment, fractions included (2.25 = a quarter into the third kernel);
+    # -1 .. 0 is the segment's entry: dispatch, synchronisation, copies
     return Table(unit="h", start_s="d", end_s="d", request="q", stage="h", repeat="l", program="h", segment="l", first="d", last="d", frequency_hz="d", share="d")
 
 
@@ -86,6 +94,7 @@ class Trace:
     spans: Table = field(default_factory=_spans)
     requests: Table = field(default_factory=_requests)
     counter_rows: Table = field(default_factory=lambda: Table(counter="h", time_s="d", value="d"))
+    request_energy: Table = field(default_factory=lambda: Table(request="q", energy_j="d"))
     energy_j: dict[str, float] = field(default_factory=dict)
     totals: dict[str, Any] = field(default_factory=dict)  # operators executed, events, per-unit busy seconds ..., by the engine
     end_s: float = 0.0

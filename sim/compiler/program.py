@@ -55,11 +55,15 @@ class Buffer:
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """Where activations live; ``lower_bound_bytes`` is the most that is ever alive at once."""
+    """Where activations live; ``lower_bound_bytes`` is the most that is ever alive at once.
+
+    ``shares``: tensors without a buffer of their own (views, results written over an input) and whose buffer they use.
+    """
 
     buffers: tuple[Buffer, ...]
     arena_bytes: int
     lower_bound_bytes: int
+    shares: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from device_models.figure import Figure, Quantity
-
 
 
 def _not_bool(raw: Any) -> Any:
@@ -17,8 +16,9 @@ def _not_bool(raw: Any) -> Any:
     return raw
 
 
-Time = Annotated[Figure, Quantity("time", ge=0, le=3.2e9)]
-PositiveTime = Annotated[Figure, Quantity("time", gt=0, le=3.2e9)]
+LONGEST_S = 3.2e9  # a century
+Time = Annotated[Figure, Quantity("time", ge=0, le=LONGEST_S)]
+PositiveTime = Annotated[Figure, Quantity("time", gt=0, le=LONGEST_S)]
 Rate = Annotated[Figure, Quantity("frequency", gt=0, le=1e9)]
 Temperature = Annotated[Figure, Quantity("temperature", ge=-100, le=200)]
 Probability = Annotated[Figure, Quantity("ratio", ge=0, le=1)]
@@ -47,7 +47,7 @@ class Placement(Part):
 class ModelUse(Part):
     """A network and how it is lowered: from a file, the built-in zoo, or a short list of layers."""
 
-    source: str | None = Field(default=None, description="a zoo name (see `edgesim models`) or a path to a .onnx, .tflite or .param file, relative to the scenario")
+    source: str | None = Field(default=None, description="a zoo name (see `edgesim models`) or an .onnx, .tflite or .param file, relative to the scenario")
     layers: tuple[dict[str, Any], ...] | None = Field(default=None, description="a model written here: a list of layers, each {op: ..., options}")
     input: dict[str, Any] | None = Field(default=None, description="with layers: {shape: [1, 3, 32, 32], dtype: float32}")
     options: dict[str, Any] = Field(default_factory=dict, description="options of a zoo model, such as {width: 0.5, resolution: 160}")
@@ -67,65 +67,65 @@ class ModelUse(Part):
 
 
 class Periodic(Part):
-    """Requests at a fixed rate; each arrival shifted by a uniform jitter of at most ``jitter``."""
+    """Requests at a fixed rate; each comes later than it is due by a uniform jitter of at most ``jitter``, and never overtakes the one before."""
 
     kind: Literal["periodic"] = "periodic"
-    rate_hz: Rate = Field(alias="rate")
-    jitter_s: Time = Field(default=Figure(0.0), alias="jitter")
-    offset_s: Time = Field(default=Figure(0.0), alias="offset")
+    rate_hz: Rate = Field(alias="rate", description="requests per second, such as 30 Hz or 30 fps")
+    jitter_s: Time = Field(default=Figure(0.0), alias="jitter", description="the most a request comes late; each delay is uniform between 0 and this")
+    offset_s: Time = Field(default=Figure(0.0), alias="offset", description="time of the first request after the workload's start")
 
 
 class Poisson(Part):
-    """A Poisson process."""
+    """A Poisson process: requests at random, independent moments."""
 
     kind: Literal["poisson"] = "poisson"
-    rate_hz: Rate = Field(alias="rate")
+    rate_hz: Rate = Field(alias="rate", description="mean requests per second")
 
 
 class Closed(Part):
     """A closed loop: each of ``clients`` sends its next request ``think`` after the last answer."""
 
     kind: Literal["closed"] = "closed"
-    clients: SmallCount = 1
-    think_s: Time = Field(default=Figure(0.0), alias="think")
+    clients: Annotated[Whole, Field(ge=1, le=100_000)] = Field(default=1, description="how many wait for an answer at once")
+    think_s: Time = Field(default=Figure(0.0), alias="think", description="pause of a client between an answer and its next request")
 
 
 class TraceArrivals(Part):
     """Arrival times from a CSV file with a header; the column holds seconds from the start."""
 
     kind: Literal["trace"] = "trace"
-    file: str
-    column: str = "time_s"
-    loop: bool = False
+    file: str = Field(description="CSV file, relative to the scenario")
+    column: str = Field(default="time_s", description="the column with the times: seconds, ascending")
+    loop: bool = Field(default=False, description="repeat the times until the run ends, each round one mean gap after the last time")
 
 
-Arrival = Annotated[Union[Periodic, Poisson, Closed, TraceArrivals], Field(discriminator="kind")]
+Arrival = Annotated[Periodic | Poisson | Closed | TraceArrivals, Field(discriminator="kind")]
 
 
 class CodeWork(Part):
     """A user's own stage: arithmetic operations and bytes moved, on the named unit."""
 
-    operations: Operations = Figure(0.0)
-    bytes: ByteCount = Figure(0.0)
+    operations: Operations = Field(default=Figure(0.0), description="arithmetic operations of one run (a multiply-add counts two), such as 2 M")
+    bytes: ByteCount = Field(default=Figure(0.0), description="bytes read and written in memory by one run, such as 1.5 MB")
 
 
 class _Stage(Part):
-    name: Name | None = None
+    name: Name | None = Field(default=None, description="the model's name if absent")
     after: tuple[Name, ...] | None = Field(default=None, description="names of the stages it waits for; the stage before it if absent")
     probability: Probability = Field(default=Figure(1.0), description="a request enters this stage (and what follows only from it) with this probability")
-    repeat: SmallCount = Field(default=1, description="runs in sequence, such as tokens of a decoder")
+    repeat: Annotated[Whole, Field(ge=1, le=1_000_000)] = Field(default=1, description="runs in sequence, such as tokens of a decoder")
 
 
 class ModelStage(_Stage):
     """A stage that runs one of the scenario's models."""
 
-    model: Name
+    model: Name = Field(description="one of the scenario's models")
 
 
 class CodeStage(_Stage):
     """A stage of the user's own code: pre- or post-processing."""
 
-    work: CodeWork
+    work: CodeWork = Field(description="how much the code computes and moves: {operations: 2 M, bytes: 1.5 MB}")
     unit: Name = Field(default="cpu", description="unit name or kind")
 
 
@@ -134,7 +134,7 @@ def _stage_tag(raw: Any) -> str:
     return "model stage" if "model" in keys else "code stage"  # unlike any key, so that error locations stay unambiguous
 
 
-Stage = Annotated[Union[Annotated[ModelStage, Tag("model stage")], Annotated[CodeStage, Tag("code stage")]], Discriminator(_stage_tag)]
+Stage = Annotated[Annotated[ModelStage, Tag("model stage")] | Annotated[CodeStage, Tag("code stage")], Discriminator(_stage_tag)]
 
 
 def stage_names(names: Sequence[str | None], models: Sequence[str | None]) -> tuple[str, ...]:
@@ -143,7 +143,7 @@ def stage_names(names: Sequence[str | None], models: Sequence[str | None]) -> tu
     result: list[str] = []
     for position, (name, model) in enumerate(zip(names, models, strict=True)):
         chosen = name or model or "code"
-        if not name and chosen in taken:
+        while not name and chosen in taken:
             chosen = f"{chosen}_{position}"
         taken.add(chosen)
         result.append(chosen)
@@ -153,20 +153,20 @@ def stage_names(names: Sequence[str | None], models: Sequence[str | None]) -> tu
 class Queue(Part):
     """How many requests of a workload may wait or run at once, and what happens to one too many."""
 
-    limit: SmallCount | None = None
-    when_full: Literal["drop_new", "drop_oldest"] = "drop_new"
+    limit: SmallCount | None = Field(default=None, description="requests that wait or run; no limit if absent")
+    when_full: Literal["drop_new", "drop_oldest"] = Field(default="drop_new", description="which request is dropped when one more arrives")
 
 
 class Workload(Part):
     """A stream of requests; each runs the pipeline once."""
 
-    arrival: Arrival
-    pipeline: tuple[Stage, ...] = Field(min_length=1)
-    deadline_s: PositiveTime | None = Field(default=None, alias="deadline")
+    arrival: Arrival = Field(description="when requests arrive: kind periodic, poisson, closed or trace")
+    pipeline: tuple[Stage, ...] = Field(min_length=1, description="stages of one request, each after the one before unless it says otherwise")
+    deadline_s: PositiveTime | None = Field(default=None, alias="deadline", description="time from arrival to the end of the last stage; later is a miss")
     priority: Whole = Field(default=0, ge=-1000, le=1000, description="higher runs first under priority scheduling")
-    queue: Queue = Queue()
+    queue: Queue = Field(default=Queue(), description="limit of waiting requests")
     drop_late: bool = Field(default=False, description="drop a request whose deadline passed before it began to run")
-    start_s: Time = Field(default=Figure(0.0), alias="start")
+    start_s: Time = Field(default=Figure(0.0), alias="start", description="when the stream begins, from the start of the run")
     count: SmallCount | None = Field(default=None, description="at most so many requests")
 
     def stage_names(self) -> tuple[str, ...]:
@@ -176,33 +176,35 @@ class Workload(Part):
     def stage_dependencies(self) -> tuple[tuple[int, ...], ...]:
         """For each stage the positions of the stages it waits for: those in ``after``, else the one before it."""
         position = {name: index for index, name in enumerate(self.stage_names())}
-        before = ((index - 1,) if index else () for index in range(len(self.pipeline)))
-        return tuple(default if stage.after is None else tuple(position[name] for name in stage.after) for stage, default in zip(self.pipeline, before, strict=True))
+        before: list[tuple[int, ...]] = [(index - 1,) if index else () for index in range(len(self.pipeline))]
+        return tuple(before[index] if stage.after is None else tuple(position[name] for name in stage.after) for index, stage in enumerate(self.pipeline))
 
 
 class MemoryUse(Part):
     """What happens when models and caches exceed the device's memory."""
 
-    when_full: Literal["error", "evict"] = "error"
+    when_full: Literal["error", "evict"] = Field(default="error", description="evict: the least recently used model is reloaded from storage when needed")
 
 
 class Budgets(Part):
     """Limits the run is judged by; any left out is not judged. Latencies are of the worst workload unless ``per`` names one."""
 
-    latency_p50_s: PositiveTime | None = Field(default=None, alias="latency_p50")
-    latency_p90_s: PositiveTime | None = Field(default=None, alias="latency_p90")
-    latency_p99_s: PositiveTime | None = Field(default=None, alias="latency_p99")
-    latency_max_s: PositiveTime | None = Field(default=None, alias="latency_max")
-    throughput_hz: Rate | None = Field(default=None, alias="throughput", description="at least")
-    power_w: Annotated[Figure, Quantity("power", gt=0)] | None = Field(default=None, alias="power", description="average of the run")
-    energy_per_inference_j: Annotated[Figure, Quantity("energy", gt=0)] | None = Field(default=None, alias="energy_per_inference")
-    skin_temperature_c: Temperature | None = Field(default=None, alias="skin_temperature")
-    die_temperature_c: Temperature | None = Field(default=None, alias="die_temperature")
-    memory_bytes: ByteCount | None = Field(default=None, alias="memory", description="peak")
-    storage_bytes: ByteCount | None = Field(default=None, alias="storage", description="all models together")
+    latency_p50_s: PositiveTime | None = Field(default=None, alias="latency_p50", description="median latency, at most")
+    latency_p90_s: PositiveTime | None = Field(default=None, alias="latency_p90", description="90th percentile, at most")
+    latency_p99_s: PositiveTime | None = Field(default=None, alias="latency_p99", description="99th percentile, at most")
+    latency_max_s: PositiveTime | None = Field(default=None, alias="latency_max", description="slowest request, at most")
+    throughput_hz: Rate | None = Field(default=None, alias="throughput", description="requests answered per second, at least")
+    power_w: Annotated[Figure, Quantity("power", gt=0)] | None = Field(default=None, alias="power", description="average of the run, at most")
+    energy_per_inference_j: Annotated[Figure, Quantity("energy", gt=0)] | None = Field(
+        default=None, alias="energy_per_inference", description="the run's energy by its finished requests, at most"
+    )
+    skin_temperature_c: Temperature | None = Field(default=None, alias="skin_temperature", description="peak of the case, at most")
+    die_temperature_c: Temperature | None = Field(default=None, alias="die_temperature", description="peak of the hottest node, at most")
+    memory_bytes: ByteCount | None = Field(default=None, alias="memory", description="peak, at most")
+    storage_bytes: ByteCount | None = Field(default=None, alias="storage", description="all models together, at most")
     accuracy: Probability | None = Field(default=None, description="top-1 or the model's own metric, at least; unknown fails")
     miss_rate: Probability | None = Field(default=None, description="share of requests later than their deadline, at most")
-    drop_rate: Probability | None = None
+    drop_rate: Probability | None = Field(default=None, description="share of requests that were dropped, at most")
     battery_life_s: PositiveTime | None = Field(default=None, alias="battery_life", description="at the run's average power, at least")
     per: dict[Name, Budgets] = Field(default_factory=dict, description="budgets of single workloads: {camera: {latency_p99: 33 ms}}")
 
@@ -215,26 +217,26 @@ def _scheduler_tag(raw: Any) -> str:
     return "policy per unit" if isinstance(raw, dict) else "one policy"
 
 
-DeviceChoice = Annotated[Union[Annotated[str, Tag("device name")], Annotated[dict[str, Any], Tag("device with changes")]], Discriminator(_device_tag)]
-SchedulerChoice = Annotated[Union[Annotated[Name, Tag("one policy")], Annotated[dict[Name, Name], Tag("policy per unit")]], Discriminator(_scheduler_tag)]
+DeviceChoice = Annotated[Annotated[str, Tag("device name")] | Annotated[dict[str, Any], Tag("device with changes")], Discriminator(_device_tag)]
+SchedulerChoice = Annotated[Annotated[Name, Tag("one policy")] | Annotated[dict[Name, Name], Tag("policy per unit")], Discriminator(_scheduler_tag)]
 
 
 class Scenario(Part):
     """One experiment: a device, its models, the requests that reach it, policies, and the budgets it is judged by."""
 
-    name: Name
-    description: str = ""
+    name: Name = Field(description="a short name; results are filed under it")
+    description: str = Field(default="", description="what the scenario shows")
     device: DeviceChoice = Field(description="a catalogue name, a path to a device file, or {base: NAME, ...changed fields}")
-    runtime: Name | None = None
-    models: dict[Name, ModelUse] = Field(default_factory=dict)
-    workloads: dict[Name, Workload] = Field(min_length=1)
-    duration_s: PositiveTime = Field(alias="duration")
+    runtime: Name | None = Field(default=None, description="inference engine of models that name none; the device's default if absent")
+    models: dict[Name, ModelUse] = Field(default_factory=dict, description="the networks by a name of your own, for the stages to refer to")
+    workloads: dict[Name, Workload] = Field(min_length=1, description="streams of requests by a name of your own")
+    duration_s: PositiveTime = Field(alias="duration", description="simulated time, such as 60 s or 10 min")
     warmup_s: Time = Field(default=Figure(0.0), alias="warmup", description="requests that arrive earlier do not count in the metrics")
     ambient_c: Temperature | None = Field(default=None, alias="ambient", description="the device's default (25 degC) if absent")
-    seed: Whole = Field(default=0, ge=0, lt=2**63)
+    seed: Whole = Field(default=0, ge=0, lt=2**63, description="of all random numbers; the same seed gives the same result")
     scheduler: SchedulerChoice = Field(default="fifo", description="policy of every unit, or {unit: policy, default: policy}")
     preemption: bool = Field(default=False, description="a more urgent request takes over at the next kernel border")
     governors: dict[Name, Name] = Field(default_factory=dict, description="DVFS domain -> governor; the device's own if absent")
-    memory: MemoryUse = MemoryUse()
-    budgets: Budgets = Budgets()
+    memory: MemoryUse = Field(default=MemoryUse(), description="what happens when the memory is full")
+    budgets: Budgets = Field(default=Budgets(), description="the limits of the verdict: VALID if all hold")
     trace: Literal["full", "requests"] = Field(default="full", description="requests: keep no spans (for very long runs)")

@@ -88,7 +88,8 @@ for _name in EXP_UNARY:
     define(_name, same_as_first, _work_exp, elementwise=True)
 for _name in BINARY + COMPARISON:
     define(_name, _infer_broadcast, Kind.ELEMENTWISE, elementwise=True)
-define("Pow", _infer_broadcast, _work_exp, elementwise=True)
+for _name in ("Pow", "Atan2"):
+    define(_name, _infer_broadcast, _work_exp, elementwise=True)
 define("Where", _infer_where, Kind.ELEMENTWISE, elementwise=True)
 define("BatchNorm", same_as_first, Kind.NORM, elementwise=True)  # inputs x, scale, bias, mean, variance
 for _name in ("LayerNorm", "RMSNorm", "InstanceNorm", "GroupNorm", "L2Norm", "MVN"):
@@ -100,6 +101,7 @@ define("Reduce", _infer_reduce, _work_spread(Kind.POOL))  # attribute mode: mean
 define("ArgMax", _infer_arg, _work_spread(Kind.POOL))
 define("ArgMin", _infer_arg, _work_spread(Kind.POOL))
 define("CumSum", same_as_first, Kind.ELEMENTWISE)
+define("Trilu", same_as_first, Kind.ELEMENTWISE)  # keeps the upper or lower triangle
 for _name in ("Cast", "Quantize", "Dequantize"):
     define(_name, _infer_format, Kind.QUANT, elementwise=True)
 define("DynamicQuantize", _infer_dynamic_quantize, Kind.QUANT)

@@ -32,6 +32,8 @@ def _infer_flatten(op: Op, inputs: Sequence[Tensor | None]) -> list[TensorType]:
     x = need(op, inputs, 0)
     axis = int(op.attributes.get("axis", 1))
     axis = axis + len(x.shape) if axis < 0 else axis
+    if not 0 <= axis <= len(x.shape):
+        raise refuse(op, f"has axis {op.attributes.get('axis', 1)} for a tensor of {len(x.shape)} dimensions")
     return [((prod(x.shape[:axis]), prod(x.shape[axis:])), x.dtype)]
 
 
@@ -47,7 +49,9 @@ def _infer_squeeze(op: Op, inputs: Sequence[Tensor | None]) -> list[TensorType]:
 def _infer_unsqueeze(op: Op, inputs: Sequence[Tensor | None]) -> list[TensorType]:
     x = need(op, inputs, 0)
     rank = len(x.shape) + len(op.attributes["axes"])
-    axes = {int(axis) % rank for axis in op.attributes["axes"]}
+    axes = {int(axis) % rank for axis in op.attributes["axes"] if -rank <= int(axis) < rank}
+    if len(axes) < len(op.attributes["axes"]):
+        raise refuse(op, f"has axes {list(op.attributes['axes'])} for a tensor of {len(x.shape)} dimensions")
     rest = iter(x.shape)
     return [(tuple(1 if i in axes else next(rest) for i in range(rank)), x.dtype)]
 
@@ -152,6 +156,29 @@ def _infer_space_to_depth(op: Op, inputs: Sequence[Tensor | None]) -> list[Tenso
     return [(join_layout(op, batch, channels * block**2, tuple(extent // block for extent in spatial)), x.dtype)]
 
 
+def _infer_space_to_batch(op: Op, inputs: Sequence[Tensor | None]) -> list[TensorType]:
+    """``[N, *spatial, ...]``; attributes ``block`` (one per spatial dimension) and ``pads`` (begin and end of each in turn)."""
+    x, block, pads = need(op, inputs, 0), [int(size) for size in op.attributes["block"]], [int(size) for size in op.attributes["pads"]]
+    if len(x.shape) <= len(block) or len(pads) != 2 * len(block) or min(block, default=0) < 1:
+        raise refuse(op, f"has blocks {block} and pads {pads} for an input of shape {list(x.shape)}")
+    padded = [x.shape[1 + i] + pads[2 * i] + pads[2 * i + 1] for i in range(len(block))]
+    if any(extent < 0 or extent % size for extent, size in zip(padded, block, strict=True)):
+        raise refuse(op, f"cannot cut {padded} into blocks {block}")
+    spatial = (extent // size for extent, size in zip(padded, block, strict=True))
+    return [((x.shape[0] * prod(block), *spatial, *x.shape[1 + len(block) :]), x.dtype)]
+
+
+def _infer_batch_to_space(op: Op, inputs: Sequence[Tensor | None]) -> list[TensorType]:
+    """The inverse of ``SpaceToBatch``; attributes ``block`` and ``crops``."""
+    x, block, crops = need(op, inputs, 0), [int(size) for size in op.attributes["block"]], [int(size) for size in op.attributes["crops"]]
+    if len(x.shape) <= len(block) or len(crops) != 2 * len(block) or min(block, default=0) < 1 or x.shape[0] % prod(block):
+        raise refuse(op, f"has blocks {block} and crops {crops} for an input of shape {list(x.shape)}")
+    spatial = tuple(x.shape[1 + i] * block[i] - crops[2 * i] - crops[2 * i + 1] for i in range(len(block)))
+    if min(spatial) < 0:
+        raise refuse(op, f"crops {list(x.shape)} to less than nothing")
+    return [((x.shape[0] // prod(block), *spatial, *x.shape[1 + len(block) :]), x.dtype)]
+
+
 def _infer_expand(op: Op, inputs: Sequence[Tensor | None]) -> list[TensorType]:
     x = need(op, inputs, 0)
     return [(tuple(int(extent) for extent in op.attributes["shape"]), x.dtype)]
@@ -165,8 +192,10 @@ def _infer_tile(op: Op, inputs: Sequence[Tensor | None]) -> list[TensorType]:
 
 def _infer_top_k(op: Op, inputs: Sequence[Tensor | None]) -> list[TensorType]:
     x = need(op, inputs, 0)
-    axis = axis_of(op, len(x.shape), -1)
-    shape = (*x.shape[:axis], int(op.attributes["k"]), *x.shape[axis + 1 :])
+    axis, k = axis_of(op, len(x.shape), -1), int(op.attributes["k"])
+    if not x.shape or not 0 <= k <= x.shape[axis]:
+        raise refuse(op, f"cannot take the {k} largest of a tensor of shape {list(x.shape)} along axis {axis}")
+    shape = (*x.shape[:axis], k, *x.shape[axis + 1 :])
     outputs: list[TensorType] = [(shape, x.dtype), (shape, DType.I64)]
     return outputs[: len(op.outputs)]
 
@@ -197,6 +226,9 @@ define("Gather", _infer_gather, _work_gather)
 define("Resize", _infer_resize, Kind.PERMUTE)
 define("DepthToSpace", _infer_depth_to_space, Kind.PERMUTE)
 define("SpaceToDepth", _infer_space_to_depth, Kind.PERMUTE)
+define("SpaceToBatch", _infer_space_to_batch, Kind.PERMUTE)
+define("BatchToSpace", _infer_batch_to_space, Kind.PERMUTE)
+define("Reverse", same_as_first, Kind.PERMUTE)
 define("ChannelShuffle", same_as_first, Kind.PERMUTE)  # attribute group
 define("Expand", _infer_expand, Kind.PERMUTE)
 define("Tile", _infer_tile, Kind.PERMUTE)
@@ -207,4 +239,8 @@ define("NonMaxSuppression", None, Kind.DETECT)
 define("DetectionOutput", None, Kind.DETECT)
 for _name in ("GatherElements", "GatherND", "ScatterND", "ScatterElements", "GridSample", "RoiAlign", "Range", "NonZero", "OneHot", "Stack"):
     define(_name, None, Kind.PERMUTE)
+for _name in ("MaxUnpool", "Col2Im", "CenterCropPad", "ReverseSequence", "AffineGrid", "TensorScatter"):
+    define(_name, None, Kind.PERMUTE)
+define("Select", None, Kind.PERMUTE)  # picks by value (Compress, Unique): as many elements as there may be
+define("Random", None, Kind.ELEMENTWISE)
 define("Generic", None, Kind.DATA)  # an operator nobody knows; attribute original

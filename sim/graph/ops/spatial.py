@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import ceil, prod
 from typing import Any
 
-from device_models.work import Kind
+from device_models.work import DType, Kind
 from sim.graph.ir import Op, Tensor
 from sim.graph.ops.definition import Shape, TensorType, as_tuple, define, need, refuse
 
@@ -128,8 +128,9 @@ def _work_conv_transpose(op: Op, inputs: Sequence[Tensor | None], outputs: Seque
 def _infer_pool(op: Op, inputs: Sequence[Tensor | None]) -> list[TensorType]:
     x = need(op, inputs, 0)
     batch, channels, spatial = split_layout(op, x.shape)
-    out = _window_output(op, spatial, as_tuple(op.attributes["kernel"], len(spatial)))
-    return [(join_layout(op, batch, channels, out), x.dtype)]
+    shape = join_layout(op, batch, channels, _window_output(op, spatial, as_tuple(op.attributes["kernel"], len(spatial))))
+    outputs: list[TensorType] = [(shape, x.dtype), (shape, DType.I64)]  # maxima, and where they were
+    return outputs[: len(op.outputs)]
 
 
 def _infer_global_pool(op: Op, inputs: Sequence[Tensor | None]) -> list[TensorType]:

@@ -1,0 +1,58 @@
+"""Small fixed-function arrays (Edge TPU, Ethos-U, tiny CNN engines): padded multiply-accumulates, weights resident or streamed.
+
+The array does ``tile_pixels x tile_c_out x tile_c_in`` multiply-accumulates a cycle; what does not fill it is padding. A
+depthwise layer uses one input channel of each group of ``tile_c_in``. Weights that fit on chip stay there between inferences;
+of larger networks the part that does not fit is streamed at every inference.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from device_models.cost_context import CostContext
+from device_models.kernel_costs import KernelCosts
+from device_models.work import DType, Kind, Work
+
+_WINDOWED = (Kind.PW, Kind.C3, Kind.CONV, Kind.FIRST, Kind.GCONV, Kind.CONVT)
+_ONE_INPUT_CHANNEL = (Kind.DW,)
+
+
+def array_costs(work: Work, context: CostContext) -> KernelCosts:
+    """Costs ``[kernels]`` of ``work`` on an array (cycles of its clock, s, bytes)."""
+    own = context.parameters("int8")
+    rate = context.value("efficiency") * float(own.get("compute", 1.0)) * float(context.unit.cores) * context.macs_per_cycle(DType.I8)
+    resident = context.on_chip_bytes * context.value("weights_on_chip_share")
+    streamed = max(0.0, 1.0 - resident / max(context.network_weight_bytes, 1.0)) if resident > 0 else 1.0
+    weight_bytes = work.weight_bytes * work.steps * streamed
+    act_bytes = (work.in_bytes + work.out_bytes) * context.value("activations_in_memory")
+    bandwidth = float(context.memory.bandwidth_bytes_per_s)
+    weight_rate = min(float(own.get("weight_bytes_per_s", bandwidth)), bandwidth)
+    elements = np.where(work.macs > 0, work.epilogue_elements, np.maximum(work.out_elements, work.in_elements)) + work.exp_elements
+    vector = elements / context.value("elements_per_cycle") + np.where(work.kind == Kind.CODE, work.macs / context.value("elements_per_cycle"), 0.0)
+    return KernelCosts(
+        fixed_s=np.zeros(len(work)),
+        overhead_cycles=context.value("overhead_cycles") * float(own.get("overhead", 1.0)) * np.maximum(work.steps, 1.0) + vector,
+        vector_cycles=vector,
+        compute_cycles=_padded_macs(work, context) / rate,
+        memory_s=weight_bytes / weight_rate + act_bytes / bandwidth,
+        dram_bytes=weight_bytes + act_bytes,
+        exponent=context.value("exponent"),
+    )
+
+
+def _up(values: np.ndarray, multiple: float) -> np.ndarray:
+    return np.asarray(np.maximum(np.ceil(values / multiple), 1.0) * multiple)
+
+
+def _padded_macs(work: Work, context: CostContext) -> np.ndarray:
+    pixels = work.batch * _up(work.h_out * work.w_out, context.value("tile_pixels"))
+    c_out = _up(work.c_out, context.value("tile_c_out"))
+    tile_c_in = context.value("tile_c_in")
+    window = work.kernel_h * work.kernel_w
+    dense = pixels * c_out * _up(work.c_in / np.maximum(work.groups, 1.0), tile_c_in) * window
+    depthwise = pixels * c_out * tile_c_in * window * context.value("depthwise_share")
+    padded = np.where(
+        np.isin(work.kind, _ONE_INPUT_CHANNEL), depthwise, np.where(np.isin(work.kind, _WINDOWED), dense, pixels * c_out * _up(work.c_in, tile_c_in))
+    )
+    padded = np.where(np.isin(work.kind, (Kind.ATTENTION, Kind.RNN)), work.macs, padded)
+    return np.where((work.macs > 0) & (work.kind != Kind.CODE), padded, 0.0)

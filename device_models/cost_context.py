@@ -1,0 +1,72 @@
+"""What a cost law knows besides the work: the unit, its class, the memory, and how the runtime uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from device_models.cost_classes import CostClass
+from device_models.figure import Figure
+from device_models.spec import MemorySpec, UnitSpec
+from device_models.work import DType
+
+MAC_FORMATS: dict[int, tuple[str, ...]] = {
+    # number format -> columns of ``macs_per_cycle`` that can carry it, the best first
+    DType.F32: ("float32", "float16"),
+    DType.F64: ("float32",),
+    DType.F16: ("float16", "float32"),
+    DType.BF16: ("bfloat16", "float16", "float32"),
+    DType.F8: ("float16", "float32"),
+    DType.I16: ("int16", "int8"),
+    DType.I8: ("int8",),
+    DType.BOOL: ("int8",),
+    DType.I32: ("int8",),
+    DType.I64: ("int8",),
+    DType.I4: ("int4", "int8"),
+    DType.I2: ("int4", "int8"),
+    DType.I1: ("int4", "int8"),
+}
+
+
+@dataclass(frozen=True)
+class CostContext:
+    """One unit of one device as a law sees it. Frequencies in Hz, bytes in B, bandwidth in B/s.
+
+    ``threads``: software threads asked for; ``cores``: cores they may use; ``slowest`` and ``combined``: speed of the slowest
+    core and of all cores together, in units of this unit's fastest core (1 and ``cores`` unless other clusters help).
+    """
+
+    unit: UnitSpec
+    memory: MemorySpec
+    cost_class: CostClass
+    max_hz: float
+    threads: int
+    cores: int
+    slowest: float
+    combined: float
+    runtime: str | None
+    network_weight_bytes: float
+    on_chip_bytes: float
+
+    def value(self, name: str) -> float:
+        """A structural parameter of the unit's class."""
+        if name not in self.cost_class.values:
+            raise ValueError(f"cost class {self.unit.cost_class!r} has no value {name!r}")
+        return float(self.cost_class.values[name])
+
+    def table(self, name: str) -> dict[str, Figure]:
+        return self.cost_class.table(name)
+
+    def parameters(self, key: str) -> Mapping[str, Figure]:
+        """The unit's own parameters: those fitted with this runtime (``int8.tflite``) over the plain ones (``int8``)."""
+        plain = self.unit.parameters.get(key, {})
+        own = self.unit.parameters.get(f"{key}.{self.runtime}", {}) if self.runtime else {}
+        return {**plain, **own}
+
+    def macs_per_cycle(self, dtype: int) -> float:
+        """Peak multiply-accumulates a cycle of one core in the format that carries ``dtype``; the slowest one if none does."""
+        rates = self.unit.macs_per_cycle
+        for name in MAC_FORMATS[int(dtype)]:
+            if name in rates:
+                return float(rates[name])
+        return float(min(rates.values()))

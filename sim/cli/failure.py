@@ -1,0 +1,32 @@
+"""Errors as a user reads them: a line per problem, no traceback."""
+
+from __future__ import annotations
+
+import sys
+
+from sim.errors import EdgesimError, Problem
+from sim.report.safe_text import printable
+
+MAX_SHOWN = 100
+USER_ERROR = 2
+INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h
+
+
+def report_failure(error: Exception) -> int:
+    """Print a user's mistakes, or the traceback of a fault of edgesim itself; returns the exit code."""
+    if isinstance(error, EdgesimError):
+        print_problems(error.problems)
+        return USER_ERROR
+    import traceback
+
+    traceback.print_exception(error)
+    print("error: this is a fault of edgesim, not of your input; please report it with the lines above", file=sys.stderr)
+    return INTERNAL_ERROR
+
+
+def print_problems(problems: tuple[Problem, ...]) -> None:
+    """``error: file:line:col: path: what`` on standard error, a line each."""
+    for problem in problems[:MAX_SHOWN]:
+        print("error: " + printable(problem), file=sys.stderr)
+    if len(problems) > MAX_SHOWN:
+        print(f"error: and {len(problems) - MAX_SHOWN} more", file=sys.stderr)

@@ -1,0 +1,88 @@
+"""``edgesim``: reads the command, loads only what that command needs, and turns errors into messages and exit codes.
+
+Exit codes: 0 all went well (for ``run``: every budget held), 1 a budget is not held, 2 a mistake of the user, 70 a fault of edgesim,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+# command -> what it does; each is the module sim.cli.<command> with add_arguments(parser) and run(args) -> exit code
+COMMANDS = {
+    "run": "simulate a scenario, show what happened, judge it by its budgets",
+    "profile": "a model on a device, operator by operator: unit, time, bound, bytes, energy",
+    "validate": "check scenario files and print every mistake",
+    "compare": "two runs side by side",
+    "schema": "the JSON Schema of scenario files",
+    "scenarios": "the scenarios that come with edgesim",
+    "devices": "the catalogue of devices, every number with its source",
+    "models": "the built-in models",
+    "runtimes": "inference engines and what they run where",
+    "policies": "schedulers, governors and placements",
+}
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line; returns the exit code and raises nothing but SystemExit (argparse) on the way."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _command(arguments)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        return _closed_pipe()
+    except Exception as error:
+        from sim.cli.failure import report_failure
+
+        return report_failure(error)
+
+
+def parser_for(command: str | None) -> argparse.ArgumentParser:
+    """The parser; only ``command``'s own arguments are filled in, so that no other command is imported."""
+    parser = argparse.ArgumentParser(
+        prog="edgesim",
+        description="Will this model, on this device, hold its latency, energy, memory and heat budget?",
+        epilog="edgesim COMMAND --help tells more; the first run: edgesim run phone_camera",
+    )
+    parser.add_argument("--version", action="version", version="edgesim " + _version() if command == "--version" else "")
+    table = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, text in COMMANDS.items():
+        own = table.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        if name == command:
+            import_module(f"sim.cli.{name}").add_arguments(own)
+    return parser
+
+
+def _command(arguments: list[str]) -> int:
+    chosen = next((argument for argument in arguments if argument in COMMANDS or argument == "--version"), None)
+    args = parser_for(chosen).parse_args(arguments)
+    code = import_module(f"sim.cli.{args.command}").run(args)
+    sys.stdout.flush()  # a closed pipe is noticed here, not at exit
+    return int(code)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("edgesim")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _closed_pipe() -> int:
+    """The reader of our output went away (``| head``): stop without a word."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + 13  # as a shell reports a program that SIGPIPE ended
+
+
+if __name__ == "__main__":
+    sys.exit(main())

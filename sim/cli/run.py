@@ -1,0 +1,92 @@
+"""``edgesim run``: one scenario end to end."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sim.experiment.result import Result
+    from sim.report.page import Page
+    from sim.report.window import Window
+    from sim.scenario.loading import LoadedScenario
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("scenario", metavar="SCENARIO", help="a YAML file, or the name of a shipped scenario (see: edgesim scenarios)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        dest="overrides",
+        help="change a value, such as workloads.camera.deadline='20 ms'; may be repeated",
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of the random streams instead of the scenario's")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write summary, metrics, trace, CSV tables and the scenario into a folder")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every number with its unit")
+    parser.add_argument("--trace", type=Path, metavar="FILE", help="write a trace that ui.perfetto.dev opens")
+    parser.add_argument("--window", metavar="START..END", help="the part of the run the timeline shows, such as '1.2 s..1.4 s'")
+    parser.add_argument("--quiet", action="store_true", help="print the verdict only")
+
+
+def run(args: argparse.Namespace) -> int:
+    from sim.cli.loading import load
+    from sim.report.budgets import is_valid, judge
+    from sim.report.console import report_width, stream_glyphs
+    from sim.report.metrics import measure
+    from sim.report.page import Page
+    from sim.report.window import parse_window
+
+    asked = parse_window(args.window) if args.window else None
+    loaded = load(args.scenario, args.overrides, args.seed)
+    result = simulated(loaded, quiet=args.quiet)
+    metrics = measure(result)
+    verdicts = judge(metrics, result.scenario, result.device)
+    page = Page(result, metrics, verdicts, report_width(sys.stdout), stream_glyphs())
+    window = _window(page, asked)
+    _write(args, loaded, page, window)
+    _show(page, window, result.cpu_s, args.quiet)
+    return 0 if is_valid(verdicts) else 1
+
+
+def simulated(loaded: LoadedScenario, quiet: bool = False) -> Result:
+    """Run a scenario, with a progress bar where somebody watches. Raises EdgesimError."""
+    from sim.cli.progress import ProgressBar
+    from sim.experiment.simulate import simulate
+
+    with ProgressBar(f"simulating {loaded.scenario.name}", shown=not quiet) as told:
+        return simulate(loaded, progress=told)
+
+
+def _window(page: Page, asked: tuple[float, float] | None) -> Window | None:
+    from sim.report.window import chosen_window, interesting_window
+
+    return chosen_window(page.result.trace, *asked) if asked else interesting_window(page.result.trace, page.metrics)
+
+
+def _write(args: argparse.Namespace, loaded: LoadedScenario, page: Page, window: Window | None) -> None:
+    """Files first: what the screen shows is then not lost to a closed pipe."""
+    if not (args.out or args.json or args.trace):
+        return
+    from sim.report.chrome_trace import write_chrome_trace
+    from sim.report.export import export
+    from sim.report.metrics_json import result_data, write_result
+
+    data = result_data(page.result, page.metrics, page.verdicts)
+    if args.out:
+        export(page, window, data, loaded.directory, args.out)
+    if args.json:
+        write_result(data, args.json)
+    if args.trace:
+        write_chrome_trace(page.result, args.trace)
+
+
+def _show(page: Page, window: Window | None, cpu_s: float, quiet: bool) -> None:
+    from sim.report.console import console, print_lines
+    from sim.report.summary import header_lines, summary, verdict_lines
+
+    lines = [*header_lines(page, cpu_s), *verdict_lines(page)] if quiet else summary(page, window, cpu_s)
+    print_lines(console(), lines)

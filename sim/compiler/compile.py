@@ -1,0 +1,172 @@
+"""Graph x device x runtime -> Program: lower, place, partition, plan memory, price."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from device_models.compute import KernelCosts, kernel_seconds, max_frequency_hz
+from device_models.spec import DeviceSpec
+from device_models.work import Work
+from sim.compiler import heft  # noqa: F401  (it fills the table of placement policies)
+from sim.compiler.cost import busy_cores, longest_path, take_costs, unit_costs, weights_read
+from sim.compiler.crossing import EntryCosts, segment_entries
+from sim.compiler.dataflow import dataflow_of
+from sim.compiler.liveness import live_bytes, requirements
+from sim.compiler.load import load_of
+from sim.compiler.memory_plan import plan_memory
+from sim.compiler.notes import program_notes
+from sim.compiler.partition import partition, segment_dependencies
+from sim.compiler.pipeline import AS_STORED, lower, pipeline_for, resolve_runtime
+from sim.compiler.placement import Placed, Request, place
+from sim.compiler.plan_check import check_plan
+from sim.compiler.program import Kernels, MemoryPlan, Program, Segment
+from sim.compiler.runtimes import Runtime
+from sim.compiler.support import support_of, targets_of
+from sim.errors import EdgesimError, ModelError
+from sim.graph.ir import Graph
+from sim.graph.work import graph_work
+from sim.scenario.model import Placement
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Segments in program order: kernels (positions in the flow), dependencies, and the memory plan that fits them."""
+
+    segments: list[tuple[str, list[int]]]
+    after: list[tuple[int, ...]]
+    plan: MemoryPlan
+    live: np.ndarray  # [rows]
+
+    @property
+    def order(self) -> np.ndarray:
+        return np.array([kernel for _, rows in self.segments for kernel in rows], dtype=int)
+
+
+def compile_model(
+    graph: Graph,
+    device: DeviceSpec,
+    *,
+    runtime: str | None = None,
+    precision: str = AS_STORED,
+    placement: Placement | None = None,
+    threads: int | None = None,
+    name: str = "",
+) -> Program:
+    """The program a runtime makes of ``graph`` for ``device``.
+
+    ``runtime``: the device's first if None; ``precision``: ``as_stored`` or a number format the runtime converts to;
+    ``placement``: which units (the runtime's own preference if it names none); ``threads``: CPU threads.
+    Raises EdgesimError for an unknown or unsuitable runtime, unit or precision, ModelError where an operator runs nowhere.
+    """
+    engine = resolve_runtime(runtime or device.runtimes[0])
+    _refuse_foreign(engine, device)
+    lowered = lower(graph, engine, precision)
+    ops, work = graph_work(lowered)
+    if not ops:
+        raise ModelError(f"{graph.name}: nothing to run: every operator is a view of stored data")
+    flow = dataflow_of(lowered, ops)
+    work = replace(work, on_longest_path=longest_path(flow))
+    support = support_of(lowered, ops, work, targets_of(device, engine))
+    request = Request(device, engine, placement or Placement(), flow, work, support, threads, precision)
+    placed = place(request)
+    layout = _lay_out(request, placed)
+    return _program(request, placed, layout, graph, name, tuple(str(step) for step in pipeline_for(engine, precision)))
+
+
+def _refuse_foreign(engine: Runtime, device: DeviceSpec) -> None:
+    if engine.name not in device.runtimes:
+        raise EdgesimError(f"runtime {engine.name} does not exist for {device.name}; its runtimes: {', '.join(device.runtimes)}")
+    if not targets_of(device, engine):
+        served = sorted({kind for delegate in engine.delegates for kind in delegate.units})
+        present = sorted({unit.kind for unit in device.units.values()})
+        raise EdgesimError(f"runtime {engine.name} runs on {', '.join(served)}; {device.name} has {', '.join(present)}")
+
+
+def _lay_out(request: Request, placed: Placed) -> _Layout:
+    segments = partition(request.flow, placed.units, placed.cut)
+    after = segment_dependencies(request.flow, segments)
+    arena = request.runtime.arena
+    found, shares = requirements(request.flow, segments, after, in_place=arena.in_place, alignment=arena.alignment_bytes)
+    plan = replace(plan_memory(found), shares=tuple(shares.items()))
+    ordered = [request.flow.ops[kernel] for _, rows in segments for kernel in rows]
+    return _Layout(segments, after, check_plan(plan, request.flow.graph, ordered), live_bytes(found, len(ordered)))
+
+
+def _program(request: Request, placed: Placed, layout: _Layout, graph: Graph, name: str, pipeline: tuple[str, ...]) -> Program:
+    flow, device, engine = request.flow, request.device, request.runtime
+    work = replace(request.work.take(layout.order), live_bytes=layout.live)
+    costs = _costs(request, work, layout)
+    segments = _segments(request, placed, layout, costs)
+    stored = flow.graph.stored_bytes()
+    used = {}
+    for unit in dict.fromkeys(segment.unit for segment in segments):
+        mine = [segment for segment in segments if segment.unit == unit]
+        hz = max_frequency_hz(device, unit)
+        warm = sum(float(kernel_seconds(segment.costs, hz).sum()) for segment in mine)
+        used[unit] = (request.support.targets[unit], sum(len(segment) for segment in mine), warm)
+    load = load_of(device, engine, stored, used)
+    ops = [flow.ops[kernel] for kernel in layout.order]
+    return Program(
+        name=name or graph.name,
+        model=graph.name,
+        runtime=engine.name,
+        precision=request.precision,
+        segments=segments,
+        kernels=Kernels(tuple(op.name for op in ops), tuple(op.label for op in ops), work),
+        plan=layout.plan,
+        weights_bytes=stored,
+        state_bytes=float(sum(tensor.bytes for tensor in flow.graph.tensors.values() if tensor.role == "state")),
+        storage_bytes=load.storage_bytes,
+        load_s=load.load_s,
+        first_inference_s=load.first_inference_s,
+        macs=float(work.macs.sum()),
+        parameters=graph.parameters(),
+        pipeline=pipeline,
+        notes=program_notes(flow.graph, device, segments, work),
+        graph=flow.graph,
+    )
+
+
+def _costs(request: Request, work: Work, layout: _Layout) -> list[KernelCosts]:
+    """Costs of every segment; kernels of one unit are priced together."""
+    starts = np.cumsum([0, *(len(rows) for _, rows in layout.segments)])
+    by_unit: dict[str, list[int]] = {}
+    for index, (unit, _) in enumerate(layout.segments):
+        by_unit.setdefault(unit, []).append(index)
+    found: list[KernelCosts | None] = [None] * len(layout.segments)
+    for unit, indices in by_unit.items():
+        rows = np.concatenate([np.arange(starts[index], starts[index + 1]) for index in indices])
+        weights = weights_read(request.flow, [kernel for index in indices for kernel in layout.segments[index][1]])
+        costs = unit_costs(work.take(rows), request.device, request.support.targets[unit], request.runtime, request.precision, request.threads, weights)
+        position = 0
+        for index in indices:
+            length = len(layout.segments[index][1])
+            found[index] = take_costs(costs, slice(position, position + length))
+            position += length
+    return [costs for costs in found if costs is not None]
+
+
+def _segments(request: Request, placed: Placed, layout: _Layout, costs: list[KernelCosts]) -> tuple[Segment, ...]:
+    prices = EntryCosts(request.device, request.support.targets, request.runtime.name, request.precision)
+    entries = segment_entries(request.flow, layout.segments, prices)
+    segments, start = [], 0
+    for index, (unit, rows) in enumerate(layout.segments):
+        target = request.support.targets[unit]
+        segments.append(
+            Segment(
+                index=index,
+                unit=unit,
+                first=start,
+                stop=start + len(rows),
+                after=layout.after[index],
+                costs=costs[index],
+                entry_s=entries[index].seconds,
+                entry_bytes=entries[index].moved_bytes,
+                why="; ".join(dict.fromkeys(placed.why[kernel] for kernel in rows)),
+                cores=busy_cores(target, request.runtime, request.threads),
+            )
+        )
+        start += len(rows)
+    return tuple(segments)

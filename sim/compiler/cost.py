@@ -1,0 +1,63 @@
+"""Costs of a program's kernels on the units they were placed on."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import numpy as np
+
+from device_models.compute import KernelCosts, kernel_costs
+from device_models.spec import DeviceSpec
+from device_models.work import Work
+from sim.compiler.dataflow import Dataflow
+from sim.compiler.runtimes import Runtime
+from sim.compiler.support import Target
+
+
+def thread_count(target: Target, runtime: Runtime, threads: int | None) -> int:
+    """CPU threads on a unit: what is asked for, else the runtime's default, at most one per core; 1 on other units."""
+    if target.spec.kind != "cpu":
+        return 1
+    cores = int(target.spec.cores)
+    return max(1, min(threads or runtime.default_threads or cores, cores))
+
+
+def busy_cores(target: Target, runtime: Runtime, threads: int | None) -> float:
+    """Cores a segment keeps busy: the threads on a CPU, all of another unit."""
+    return float(thread_count(target, runtime, threads)) if target.spec.kind == "cpu" else float(target.spec.cores)
+
+
+def unit_costs(work: Work, device: DeviceSpec, target: Target, runtime: Runtime, precision: str, threads: int | None, weight_bytes: float) -> KernelCosts:
+    """Costs of the rows ``work`` on one unit; ``weight_bytes`` is what the unit reads in a whole inference."""
+    name = target.delegate.cost_name or runtime.name
+    count = thread_count(target, runtime, threads)
+    return kernel_costs(work, device, target.unit, threads=count, precision=precision, runtime=name, network_weight_bytes=weight_bytes)
+
+
+def take_costs(costs: KernelCosts, index: np.ndarray | slice) -> KernelCosts:
+    """The rows that ``index`` selects."""
+    columns = {field.name: getattr(costs, field.name)[index] for field in fields(costs) if field.name != "exponent"}
+    return replace(costs, **columns)
+
+
+def longest_path(flow: Dataflow) -> np.ndarray:
+    """Which kernels lie on a longest chain of kernels, ``[kernels]`` bool."""
+    count = len(flow.ops)
+    length = [1] * count
+    previous = [-1] * count
+    for kernel, before in enumerate(flow.before):
+        for other in before:
+            if length[other] + 1 > length[kernel]:
+                length[kernel], previous[kernel] = length[other] + 1, other
+    on_path = np.zeros(count, dtype=bool)
+    last = max(range(count), key=length.__getitem__, default=-1)
+    while last >= 0:
+        on_path[last] = True
+        last = previous[last]
+    return on_path
+
+
+def weights_read(flow: Dataflow, rows: list[int]) -> float:
+    """Bytes of stored tensors that these kernels read, each once."""
+    names = {name for kernel in rows for name in flow.ops[kernel].all_inputs}
+    return float(sum(flow.graph.tensors[name].bytes for name in names if flow.graph.tensors[name].is_stored))

@@ -1,0 +1,47 @@
+"""What the compiler has to say about a program: fallbacks, kinds the cost model does not cover, how each unit was calibrated."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from device_models.spec import DeviceSpec
+from device_models.work import Kind, Work
+from sim.compiler.program import Segment
+from sim.graph.ir import Graph
+
+UNCOVERED = (Kind.DATA, Kind.DETECT, Kind.LRN, Kind.RNN, Kind.CONVT)  # kinds no published fit of the cost laws contains in number
+
+
+def program_notes(graph: Graph, device: DeviceSpec, segments: Sequence[Segment], work: Work) -> tuple[str, ...]:
+    """Notes in a stable order: the graph's own, fallbacks by reason, uncovered kinds, calibration of every unit used."""
+    return (*_graph_notes(graph), *_fallback_notes(segments), *_coverage_notes(work), *_calibration_notes(device, segments))
+
+
+def _graph_notes(graph: Graph) -> list[str]:
+    own = graph.notes.get("compiler", ())
+    return [str(note) for note in own]
+
+
+def _fallback_notes(segments: Sequence[Segment]) -> list[str]:
+    fallen = [segment for segment in segments if segment.why.startswith("fallback")]
+    if not fallen:
+        return []
+    reasons = Counter(segment.why.split("; ")[0].removeprefix("fallback: ") for segment in fallen)
+    first = ", ".join(f"{reason} ({count} times)" if count > 1 else reason for reason, count in reasons.most_common(3))
+    return [f"{sum(len(segment) for segment in fallen)} of {segments[-1].stop} kernels in {len(fallen)} segments fall back: {first}"]
+
+
+def _coverage_notes(work: Work) -> list[str]:
+    counts = Counter(int(kind) for kind in work.kind)
+    uncovered = [f"{counts[kind]} {Kind(kind).name.lower()}" for kind in UNCOVERED if counts[kind]]
+    return [f"kernels of kinds outside the calibration: {', '.join(uncovered)}"] if uncovered else []
+
+
+def _calibration_notes(device: DeviceSpec, segments: Sequence[Segment]) -> list[str]:
+    notes = []
+    for unit in dict.fromkeys(segment.unit for segment in segments):
+        spec = device.units[unit]
+        error = f", typically within {float(spec.calibration_error):.0%}" if spec.calibration_error is not None else ""
+        notes.append(f"{unit}: {spec.calibration}{error}")
+    return notes

@@ -1,0 +1,62 @@
+"""Lowering: a runtime's visible list of passes, run in order over a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sim.compiler.runtimes import Runtime, runtime
+from sim.compiler.runtimes.spec import step_pass
+from sim.errors import EdgesimError
+from sim.graph.ir import Graph
+from sim.passes import Pass, make_pass
+from sim.registry import near_names
+
+AS_STORED = "as_stored"
+
+
+def resolve_runtime(engine: Runtime | str) -> Runtime:
+    """A runtime given by name or as itself."""
+    return runtime(engine) if isinstance(engine, str) else engine
+
+
+def pipeline_for(engine: Runtime | str, precision: str = AS_STORED) -> tuple[Pass, ...]:
+    """The passes a model goes through, in order. Raises EdgesimError for a precision the runtime cannot make."""
+    engine = resolve_runtime(engine)
+    steps: list[Pass] = []
+    for step in engine.pipeline:
+        if step != "precision":
+            steps.append(step_pass(step))
+        elif precision != AS_STORED:
+            steps.append(_conversion(engine, precision))
+    return tuple(steps)
+
+
+def lower(
+    graph: Graph,
+    engine: Runtime | str,
+    precision: str = AS_STORED,
+    stop_after: str | None = None,
+    after_each: Callable[[Pass, Graph], None] | None = None,
+) -> Graph:
+    """The graph as the runtime would run it; with ``stop_after``, as it is after the last pass of that name.
+
+    ``after_each`` is called with every pass and the graph it left. Raises EdgesimError for a name that is not in the pipeline.
+    """
+    passes = pipeline_for(engine, precision)
+    names = [step.name for step in passes]
+    if stop_after is not None:
+        if stop_after not in names:
+            raise EdgesimError(f"no pass {stop_after!r} in the pipeline of {resolve_runtime(engine).name} for {precision}; {near_names(stop_after, names)}")
+        passes = passes[: len(names) - names[::-1].index(stop_after)]
+    for step in passes:
+        graph = step(graph)
+        if after_each is not None:
+            after_each(step, graph)
+    return graph
+
+
+def _conversion(engine: Runtime, precision: str) -> Pass:
+    rule = next((rule for name, rule in engine.precisions.items() if name == precision), None)
+    if rule is None:
+        raise EdgesimError(f"{engine.name} makes no {precision} models; {near_names(precision, (AS_STORED, *engine.precisions))}")
+    return make_pass("precision", {"to": precision, **{name: value for name, value in rule if value}})

@@ -1,0 +1,49 @@
+"""What a run leaves: the scenario and device it was, the programs that ran, and the trace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from device_models.spec import DeviceSpec
+from sim.compiler.program import Program
+from sim.runtime.kernels import kernel_spans
+from sim.scenario.loading import LoadedScenario
+from sim.scenario.model import Scenario
+from sim.trace import Trace
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run.
+
+    ``programs``: by name, in the order of ``trace.programs``: models by their name in the scenario, user code as
+    ``workload/stage``. ``wall_s`` and ``cpu_s``: what the simulation took (preparing the models apart: ``prepare_cpu_s``).
+    """
+
+    loaded: LoadedScenario
+    programs: Mapping[str, Program]
+    trace: Trace = field(repr=False)
+    seed: int
+    wall_s: float
+    cpu_s: float
+    prepare_cpu_s: float = 0.0
+
+    @property
+    def scenario(self) -> Scenario:
+        return self.loaded.scenario
+
+    @property
+    def device(self) -> DeviceSpec:
+        return self.loaded.device
+
+    @property
+    def energy_j(self) -> float:
+        """The device's energy over the run: the sum over its components."""
+        return float(sum(self.trace.energy_j.values()))
+
+    def kernel_spans(self, rows: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """Single kernels of the given span rows (all if None) as columns, see :func:`sim.runtime.kernels.kernel_spans`."""
+        return kernel_spans(self.trace, list(self.programs.values()), rows)

@@ -1,0 +1,97 @@
+"""Prepare a scenario's models once, and run it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sim.compiler import compile_code, compile_model
+from sim.compiler.program import Program
+from sim.experiment.names import known_names
+from sim.experiment.result import Result
+from sim.frontends.load import load_model
+from sim.runtime.engine import Deployment, Engine
+from sim.scenario.loading import LoadedScenario, load_scenario
+from sim.scenario.model import CodeStage, ModelStage, ModelUse
+
+ScenarioSource = LoadedScenario | str | Path | Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A scenario whose models are compiled for its device; it can be run any number of times."""
+
+    loaded: LoadedScenario
+    programs: Mapping[str, Program]
+    deployment: Deployment
+    prepare_cpu_s: float = 0.0
+
+    def run(self, *, seed: int | None = None, reference: bool = False, progress: Callable[[float], None] | None = None) -> Result:
+        """One run. ``seed`` None: the scenario's. ``progress`` is told the share of simulated time that has passed, 0..1.
+
+        ``reference``: one event per operator; slow, the same result. Raises EdgesimError if the models do not fit the memory.
+        """
+        scenario = self.loaded.scenario
+        wall_s, cpu_s = time.perf_counter(), time.process_time()
+        engine = Engine(scenario, self.loaded.device, self.deployment, directory=self.loaded.directory, reference=reference)
+        trace = engine.run(seed, progress)
+        used = scenario.seed if seed is None else seed
+        return Result(self.loaded, self.programs, trace, used, time.perf_counter() - wall_s, time.process_time() - cpu_s, self.prepare_cpu_s)
+
+
+def prepare(loaded: LoadedScenario) -> Experiment:
+    """Import, lower and compile each model that a stage runs, once. Raises EdgesimError for models that cannot be read or run."""
+    cpu_s = time.process_time()
+    scenario = loaded.scenario
+    programs: dict[str, Program] = {}
+    compiled: dict[str, Program] = {}
+    loads: dict[str, bool | None] = {}
+    stages: dict[str, list[int]] = {}
+    for workload_name, workload in scenario.workloads.items():
+        names = []
+        for stage, stage_name in zip(workload.pipeline, workload.stage_names(), strict=True):
+            name = stage.model if isinstance(stage, ModelStage) else f"{workload_name}/{stage_name}"
+            if name not in programs:
+                programs[name] = _model(loaded, name, compiled) if isinstance(stage, ModelStage) else _code(loaded, stage, name)
+                loads[name] = scenario.models[name].load == "at_start" if isinstance(stage, ModelStage) else None
+            names.append(name)
+        stages[workload_name] = [list(programs).index(name) for name in names]
+    deployment = Deployment(tuple(programs.values()), stages, tuple(loads.values()), tuple(programs))
+    return Experiment(loaded, programs, deployment, time.process_time() - cpu_s)
+
+
+def simulate(scenario: ScenarioSource, *, seed: int | None = None, reference: bool = False, progress: Callable[[float], None] | None = None) -> Result:
+    """Run a scenario: a path, YAML text, a mapping, or one that is loaded already. See :meth:`Experiment.run`."""
+    loaded = scenario if isinstance(scenario, LoadedScenario) else load_scenario(scenario, known=known_names())
+    return prepare(loaded).run(seed=seed, reference=reference, progress=progress)
+
+
+def _model(loaded: LoadedScenario, name: str, compiled: dict[str, Program]) -> Program:
+    """The program of a model; two models of a scenario that differ only in name or loading share the work."""
+    use = loaded.scenario.models[name]
+    key = use.model_copy(update={"load": "at_start"}).model_dump_json()
+    if key not in compiled:
+        compiled[key] = _compiled(loaded, use, name)
+    return compiled[key]
+
+
+def _compiled(loaded: LoadedScenario, use: ModelUse, name: str) -> Program:
+    graph = load_model(
+        use.source,
+        directory=loaded.directory,
+        layers=use.layers,
+        input=use.input,
+        options=use.options,
+        shapes=use.shapes,
+        unknown_operators=use.unknown_operators,
+        name=name,
+    )
+    runtime = use.runtime or loaded.scenario.runtime
+    return compile_model(graph, loaded.device, runtime=runtime, precision=use.precision, placement=use.placement, threads=use.threads, name=name)
+
+
+def _code(loaded: LoadedScenario, stage: CodeStage, name: str) -> Program:
+    return compile_code(stage.work, stage.unit, loaded.device, name)

@@ -1,0 +1,64 @@
+"""Reading ONNX models: :func:`import_onnx`.
+
+The file is read without its large tensors (:mod:`~sim.frontends.onnx.wire`), symbolic dimensions are bound, small constants are
+computed, and every node is handed to its handler in one walk (:mod:`~sim.frontends.onnx.importer`). Last, operators between
+DequantizeLinear and QuantizeLinear become integer operators (:mod:`~sim.frontends.onnx.qdq`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from sim.errors import EdgesimError, ModelError
+from sim.frontends.onnx.reading import MAX_FILE_BYTES, import_onnx_package, read_model
+from sim.graph.ir import Graph
+from sim.graph.verify import verify
+
+
+def import_onnx(
+    path: Path, *, shapes: Mapping[str, int] | None = None, unknown_operators: Literal["error", "warn"] = "error", max_bytes: int = MAX_FILE_BYTES
+) -> Graph:
+    """The verified operator graph of an ONNX file.
+
+    ``shapes`` binds symbolic dimensions by name (``{"batch": 1}``); one without a name is ``<input>.<axis>``. ``unknown_operators="warn"``
+    takes operators nobody knows as data movers, if the file states their output shapes. Files above ``max_bytes`` are refused.
+
+    Trained parameters (role ``weight``) are the floating or quantized operands of convolutions, products, recurrent layers, norms and
+    table look-ups, and the other floating or quantized initializers of more than one element; running statistics of batch norms,
+    scales, indices and values of ``Constant`` nodes that only enter elementwise arithmetic are constants. A tensor used twice counts once,
+    but a vector named again by ``Identity`` counts again (exporters merge vectors that happen to be equal).
+
+    ``graph.notes``: ``format``, ``opset``, ``opsets``, ``producer``, ``ir_version``, ``file``, ``file_bytes``, ``warnings``.
+    Raises ModelError for a damaged, unsupported or incompletely bound model, EdgesimError if the onnx package is missing.
+    """
+    path = Path(path)
+    import_onnx_package()
+    from sim.frontends.onnx.importer import Importer
+    from sim.frontends.onnx.qdq import group_quantized
+    from sim.frontends.onnx.symbols import Symbols
+
+    try:
+        file = read_model(path, max_bytes)
+        importer = Importer(file, Symbols(shapes or {}), unknown_operators)
+        graph = group_quantized(importer.run())
+        graph.drop_unused_tensors()
+        verify(graph)
+    except ModelError as error:
+        raise ModelError([replace(problem, file=problem.file or str(path)) for problem in error.problems]) from error
+    graph.notes = {
+        "format": "onnx",
+        "opset": file.opsets[""],
+        "opsets": dict(file.opsets),
+        "producer": file.model.producer_name,
+        "ir_version": file.model.ir_version,
+        "file": str(path),
+        "file_bytes": file.file_bytes,
+        "warnings": importer.state.warnings,
+    }
+    return graph
+
+
+__all__ = ["EdgesimError", "ModelError", "import_onnx"]

@@ -1,0 +1,34 @@
+"""Options that many models share."""
+
+from __future__ import annotations
+
+from sim.frontends.zoo.entry import Option
+
+BATCH = Option(1, "images or utterances per inference", 1, 1024)
+
+
+def width(default: float = 1.0) -> Option:
+    return Option(default, "channel multiplier", 0.05, 4.0)
+
+
+def resolution(default: int, least: int = 32, multiple: int = 1) -> Option:
+    return Option(default, "image height and width in pixels", least, 4096, multiple)
+
+
+def classes(default: int = 1000) -> Option:
+    return Option(default, "classes told apart", 1, 1_000_000)
+
+
+def image(pixels: int = 224, number: int = 1000, least: int = 32, multiple: int = 1) -> dict[str, Option]:
+    """Options of every image classifier."""
+    return {"batch": BATCH, "resolution": resolution(pixels, least, multiple), "classes": classes(number)}
+
+
+DETECTIONS = Option(100, "boxes kept after non-maximum suppression", 1, 10_000)
+LANGUAGE = {
+    "batch": Option(1, "sequences decoded side by side", 1, 1024),
+    "phase": Option("decode", "prefill: the whole prompt; decode: one token with what came before in the cache", choices=("prefill", "decode")),
+    "sequence": Option(128, "tokens of the prompt", 1, 1_000_000),
+    "context": Option(0, "tokens in the cache before this run; 0: none for prefill, the prompt for decode", 0, 1_000_000),
+    "capacity": Option(2048, "positions each key and value cache has room for", 1, 2_000_000),
+}

@@ -1,0 +1,20 @@
+"""Passes: Graph -> Graph, one file each. Importing this package fills the table :data:`PASSES`."""
+
+from sim.passes import (  # noqa: F401  (they fill the table)
+    dead_code,
+    fold_batch_norm,
+    fold_constants,
+    fuse_attention,
+    fuse_channel_shuffle,
+    fuse_epilogue,
+    fuse_pad,
+    fuse_quantization,
+    insert_casts,
+    precision,
+    recognise_activations,
+    recognise_norms,
+    remove_identities,
+)
+from sim.passes.base import PASSES, Pass, make_pass
+
+__all__ = ["PASSES", "Pass", "make_pass"]

@@ -1,0 +1,19 @@
+"""Linux cpufreq ``ondemand`` (drivers/cpufreq/cpufreq_ondemand.c)."""
+
+from __future__ import annotations
+
+from sim.policies.governors.governor import GOVERNORS, DomainView, Governor, closest
+
+
+@GOVERNORS.register("ondemand")
+class Ondemand(Governor):
+    """Load above ``up_threshold``: the highest frequency; else in proportion to the load between lowest and highest."""
+
+    sampling_s: float | None = 0.01  # the kernel's usual sampling rate, 10 ms
+    up_threshold = 0.80  # DEF_FREQUENCY_UP_THRESHOLD
+
+    def decide(self, view: DomainView) -> float:
+        lowest, highest = view.frequencies_hz[0], view.frequencies_hz[-1]
+        if view.load > self.up_threshold:
+            return highest
+        return view.frequencies_hz[closest(view.frequencies_hz, lowest + view.load * (highest - lowest))]

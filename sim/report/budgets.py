@@ -1,0 +1,190 @@
+"""The verdict: each budget of a scenario against what the run did. What nobody knows does not hold a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from device_models.spec import DeviceSpec
+from device_models.units import format_quantity
+from sim.report.metrics import Metrics
+from sim.report.numbers import celsius, percent, rate, seconds
+from sim.report.request_metrics import WorkloadMetrics
+from sim.scenario.model import Budgets, Scenario
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One budget. ``value`` and ``limit`` in the SI unit of ``dimension``; ``value`` None: unknown, so not held."""
+
+    name: str
+    title: str
+    workload: str  # which one it is of, "" for the whole device
+    dimension: str
+    value: float | None
+    limit: float
+    at_least: bool
+    ok: bool
+    detail: str  # why it is not held, where that can be said
+
+    @property
+    def limit_text(self) -> str:
+        return f"{self.limit:g} degC" if self.dimension == "temperature" else format_value(self.limit, self.dimension)
+
+    @property
+    def value_text(self) -> str:
+        return "unknown" if self.value is None else format_value(self.value, self.dimension)
+
+
+@dataclass(frozen=True)
+class _Rule:
+    field: str
+    title: str
+    dimension: str
+    at_least: bool = False
+
+
+_OF_WORKLOADS = (
+    _Rule("latency_p50_s", "latency p50", "time"),
+    _Rule("latency_p90_s", "latency p90", "time"),
+    _Rule("latency_p99_s", "latency p99", "time"),
+    _Rule("latency_max_s", "latency max", "time"),
+    _Rule("throughput_hz", "throughput", "rate", at_least=True),
+    _Rule("miss_rate", "deadline misses", "ratio"),
+    _Rule("drop_rate", "drops", "ratio"),
+)
+_OF_DEVICE = (
+    _Rule("power_w", "power average", "power"),
+    _Rule("energy_per_inference_j", "energy/answer", "energy"),
+    _Rule("skin_temperature_c", "skin peak", "temperature"),
+    _Rule("die_temperature_c", "die peak", "temperature"),
+    _Rule("memory_bytes", "memory peak", "bytes"),
+    _Rule("storage_bytes", "storage", "bytes"),
+    _Rule("accuracy", "accuracy", "accuracy", at_least=True),
+    _Rule("battery_life_s", "battery life", "time", at_least=True),
+)
+
+
+def judge(metrics: Metrics, scenario: Scenario, device: DeviceSpec) -> tuple[Verdict, ...]:
+    """A verdict per budget, in the order a report shows them: those of workloads, then of the device, then of single workloads."""
+    budgets = scenario.budgets
+    verdicts = [verdict for rule in _OF_WORKLOADS if (verdict := _worst(rule, budgets, metrics.workloads, metrics, "")) is not None]
+    verdicts += [_of_device(rule, float(limit), metrics, device) for rule in _OF_DEVICE if (limit := getattr(budgets, rule.field)) is not None]
+    for name, own in budgets.per.items():
+        only = {name: metrics.workloads[name]}
+        verdicts += [verdict for rule in _OF_WORKLOADS if (verdict := _worst(rule, own, only, metrics, name)) is not None]
+        verdicts += [_of_device(rule, float(limit), metrics, device) for rule in _OF_DEVICE if (limit := getattr(own, rule.field)) is not None]
+    return tuple(verdicts)
+
+
+def is_valid(verdicts: Iterable[Verdict]) -> bool:
+    """Whether every budget is held (a run without budgets is valid)."""
+    return all(verdict.ok for verdict in verdicts)
+
+
+def format_value(value: float, dimension: str) -> str:
+    """A budget's value for people."""
+    writer = _WRITERS.get(dimension)
+    return format_quantity(value, dimension) if writer is None else writer(value)
+
+
+def _worst(rule: _Rule, budgets: Budgets, workloads: dict[str, WorkloadMetrics], metrics: Metrics, workload: str) -> Verdict | None:
+    """The budget against the workload that is worst off; one with nothing to measure is worse than any number."""
+    limit = getattr(budgets, rule.field)
+    if limit is None:
+        return None
+    values = {name: _value_of_workload(rule, one) for name, one in workloads.items()}
+    if rule.field in ("miss_rate", "drop_rate"):
+        values = {name: value for name, value in values.items() if value is not None} or values
+    sign = -1.0 if rule.at_least else 1.0
+    name = max(values, key=lambda key: float("inf") if values[key] is None else sign * float(values[key] or 0.0))
+    value = values[name]
+    ok = value is not None and _holds(value, float(limit), rule.at_least)
+    shown = workload or (name if len(workloads) > 1 else "")
+    return Verdict(
+        rule.field, rule.title, shown, rule.dimension, value, float(limit), rule.at_least, ok, "" if ok else _why_late(rule, workloads[name], metrics)
+    )
+
+
+def _value_of_workload(rule: _Rule, workload: WorkloadMetrics) -> float | None:
+    if rule.field == "miss_rate":
+        return workload.miss_ratio
+    if rule.field == "drop_rate":
+        return workload.drop_ratio
+    if rule.field == "throughput_hz":
+        return workload.throughput_hz
+    return None if workload.latency is None else float(getattr(workload.latency, rule.field.removeprefix("latency_")))
+
+
+def _of_device(rule: _Rule, limit: float, metrics: Metrics, device: DeviceSpec) -> Verdict:
+    value, detail = _DEVICE_VALUES[rule.field](metrics, device)
+    ok = value is not None and _holds(value, limit, rule.at_least)
+    return Verdict(rule.field, rule.title, "", rule.dimension, value, limit, rule.at_least, ok, "" if ok else detail)
+
+
+def _holds(value: float, limit: float, at_least: bool) -> bool:
+    return value >= limit if at_least else value <= limit
+
+
+def _why_late(rule: _Rule, workload: WorkloadMetrics, metrics: Metrics) -> str:
+    """When it went wrong and what the device did then."""
+    if not workload.arrived_count:
+        return "no request arrived after the warm-up"
+    if workload.latency is None:
+        return "no request was answered"
+    parts = []
+    if workload.miss_ratio and workload.first_miss_s is not None and workload.last_miss_s is not None:
+        parts.append(f"misses {percent(workload.miss_ratio)}, {_when(workload.first_miss_s, workload.last_miss_s, metrics)}")
+    if workload.drop_ratio:
+        parts.append(f"drops {percent(workload.drop_ratio)}")
+    if metrics.heat.throttled_s and metrics.heat.throttled_from_s is not None:
+        lowest = max(metrics.heat.domains_throttled_s, key=lambda name: metrics.heat.domains_throttled_s[name])
+        parts.append(f"{lowest} throttled from {seconds(metrics.heat.throttled_from_s)}")
+    return "; ".join(parts)
+
+
+def _when(first_s: float, last_s: float, metrics: Metrics) -> str:
+    window_s = metrics.simulated_s - metrics.warmup_s
+    if window_s <= 0 or first_s == last_s:
+        return f"at {seconds(first_s)}"
+    if first_s > metrics.warmup_s + 0.05 * window_s:
+        return f"all after {seconds(first_s)}"
+    if last_s < metrics.warmup_s + 0.5 * window_s:
+        return f"all before {seconds(last_s)}"
+    return "throughout"
+
+
+def _energy_per_inference(metrics: Metrics, device: DeviceSpec) -> tuple[float | None, str]:
+    return (1 / metrics.inferences_per_j, "") if metrics.inferences_per_j else (None, "no request was answered")
+
+
+def _accuracy(metrics: Metrics, device: DeviceSpec) -> tuple[float | None, str]:
+    """The least accurate model's."""
+    unknown = [f"{name}: {model.accuracy.note}" for name, model in metrics.models.items() if model.accuracy.value_ratio is None]
+    if unknown or not metrics.models:
+        return None, "; ".join(unknown) or "the scenario has no model"
+    return min(float(model.accuracy.value_ratio or 0.0) for model in metrics.models.values()), ""
+
+
+def _battery_life(metrics: Metrics, device: DeviceSpec) -> tuple[float | None, str]:
+    if device.battery is None:
+        return None, f"{device.name} has no battery"
+    if not metrics.power.average_w:
+        return None, "power is unknown"
+    return float(device.battery.capacity_c * device.battery.nominal_v) / metrics.power.average_w, ""
+
+
+_WRITERS: dict[str, Callable[[float], str]] = {"rate": rate, "temperature": celsius, "accuracy": percent, "ratio": percent, "time": seconds}
+_DEVICE_VALUES: dict[str, Callable[[Metrics, DeviceSpec], tuple[float | None, str]]] = {
+    "power_w": lambda metrics, device: (metrics.power.average_w, ""),
+    "energy_per_inference_j": _energy_per_inference,
+    "skin_temperature_c": lambda metrics, device: (
+        metrics.heat.skin_peak_c,
+        "no node of the device's thermal network is its skin" if metrics.heat.skin_peak_c is None else "",
+    ),
+    "die_temperature_c": lambda metrics, device: (metrics.heat.die_peak_c, "no temperature was recorded" if metrics.heat.die_peak_c is None else ""),
+    "memory_bytes": lambda metrics, device: (metrics.memory.peak_bytes, ""),
+    "storage_bytes": lambda metrics, device: (metrics.memory.storage_bytes, ""),
+    "accuracy": _accuracy,
+    "battery_life_s": _battery_life,
+}

@@ -1,0 +1,116 @@
+"""The sections of a report on clocks, heat, power, energy and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from device_models.units import format_quantity
+from sim.report.glyphs import color, fill
+from sim.report.numbers import celsius, percent, seconds
+from sim.report.page import Page
+from sim.report.safe_text import shortened
+from sim.report.sparkline import sparkline
+from sim.report.step_function import StepFunction, counters_of, total
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_NAME = 11
+
+
+def state_lines(page: Page) -> list[Text]:
+    """Sparklines over the whole run: skin and die temperature, clocks that moved, power."""
+    trace, device = page.result.trace, page.result.device
+    items: list[tuple[str, StepFunction, Callable[[float], str], str]] = []
+    nodes = counters_of(trace, "temperature_c")
+    for name in _temperature_nodes(page, nodes):
+        items.append((f"{name}", nodes[name], celsius, "red"))
+    for name, clock in counters_of(trace, "frequency_hz").items():
+        if name in device.domains and _moved(clock):
+            items.append((f"{name} clock", clock, lambda value: format_quantity(value, "frequency"), "yellow"))
+    power = total(counters_of(trace, "power_w").values())
+    if power is not None:
+        items.append(("power", power, lambda value: format_quantity(value, "power"), "cyan"))
+    if not items:
+        return []
+    lines = [page.heading(f"over the whole run, 0 to {seconds(trace.end_s)}")]
+    return lines + [_spark_line(page, *item) for item in items]
+
+
+def energy_lines(page: Page) -> list[Text]:
+    """Energy by component with a bar, then memory."""
+    from rich.text import Text
+
+    energy, power, memory = page.metrics.energy, page.metrics.power, page.metrics.memory
+    lines = [page.heading("energy and memory")]
+    facts = [format_quantity(energy.total_j, "energy")]
+    facts += [f"average {format_quantity(power.average_w, 'power')}"] if power.average_w is not None else []
+    facts += [f"peak {format_quantity(power.peak_w, 'power')}"] if power.peak_w is not None else []
+    facts += [f"{page.metrics.inferences_per_j:.3g} inferences/J"] if page.metrics.inferences_per_j is not None else []
+    lines += page.flow([Text.assemble((" energy".ljust(_NAME + 1), "bold"), facts[0]), *[Text(fact) for fact in facts[1:]]], indent=0)
+    if energy.total_j > 0:
+        lines += _split(page)
+    peak = "unknown" if memory.peak_bytes is None else format_quantity(memory.peak_bytes, "bytes")
+    lines.append(
+        Text.assemble(
+            (" memory".ljust(_NAME + 1), "bold"),
+            f"peak {peak} of {format_quantity(memory.available_bytes, 'bytes')}   models on storage {format_quantity(memory.storage_bytes, 'bytes')}",
+        )
+    )
+    return lines
+
+
+def _split(page: Page) -> list[Text]:
+    """One bar over all components, largest first, and its legend."""
+    from rich.text import Text
+
+    energy = page.metrics.energy
+    parts = sorted(energy.components_j.items(), key=lambda item: (-item[1], item[0]))
+    cells = _apportioned([value / energy.total_j for _, value in parts], page.width - _NAME - 2)
+    bar = Text(" " * (_NAME + 1))
+    legend = []
+    for index, ((name, value), width) in enumerate(zip(parts, cells, strict=True)):
+        if value <= 0:
+            continue
+        bar.append(fill(page.glyphs, index) * width, style=color(index))
+        mark = fill(page.glyphs, index)
+        legend.append(Text.assemble((mark, color(index)), f" {shortened(name, 16)} {percent(value / energy.total_j, 2)}"))
+    return [bar, *page.flow(legend, indent=_NAME + 1)]
+
+
+def _apportioned(shares: list[float], width: int) -> list[int]:
+    """Whole cells for each share, ``width`` in all (largest remainders)."""
+    exact = [share * width for share in shares]
+    cells = [int(value) for value in exact]
+    for index in sorted(range(len(shares)), key=lambda index: (cells[index] - exact[index], index))[: max(width - sum(cells), 0)]:
+        cells[index] += 1
+    return cells
+
+
+def _spark_line(page: Page, name: str, function: StepFunction, written: Callable[[float], str], style: str) -> Text:
+    from rich.text import Text
+
+    end_s = max(page.result.trace.end_s, float(function.times_s[-1]))
+    start, last = written(float(function.values[0])), written(function.at(end_s))
+    extremes = f"{written(float(function.values.min()))} .. {written(float(function.values.max()))}"
+    width = page.width - _NAME - 2 - 2 * 10 - 2 - 24
+    cells = np.linspace(float(function.times_s[0]), end_s, width + 1) if end_s > function.times_s[0] else np.array([0.0, 1.0])
+    bars = sparkline(function.means(cells), page.glyphs).ljust(width)
+    return Text.assemble(
+        (" " + shortened(name, _NAME).ljust(_NAME), "bold"), start.rjust(10) + " ", (bars, style), " " + last.ljust(10), (extremes.rjust(24), "dim")
+    )
+
+
+def _temperature_nodes(page: Page, nodes: dict[str, StepFunction]) -> list[str]:
+    """The skin and the hottest other node: what budgets and trip points look at."""
+    spec = page.result.device.thermal.nodes
+    skins = [name for name in nodes if name in spec and spec[name].is_skin]
+    others = sorted((name for name in nodes if name not in skins), key=lambda name: (-float(nodes[name].values.max()), name))
+    return skins + others[:1]
+
+
+def _moved(function: StepFunction) -> bool:
+    return bool(function.values.max() > function.values.min())

@@ -1,0 +1,63 @@
+"""Every number of a run, with its unit in its name: what budgets judge, the screen shows and ``--json`` writes.
+
+``_s`` seconds, ``_j`` joules, ``_w`` watts, ``_hz`` per second, ``_bytes``, ``_c`` degrees Celsius, ``_per_j`` per joule,
+``_ratio`` a share of one, ``_count`` a number of things. None: nobody knows.
+
+Requests that arrive before the warm-up ends do not count; utilisation, power and temperature are taken from its end on. Energy
+per component is of the whole run, as the battery would lose it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sim.report.device_metrics import EnergyMetrics, HeatMetrics, MemoryMetrics, PowerMetrics, energy_metrics, heat_metrics, memory_metrics, power_metrics
+from sim.report.model_metrics import ModelMetrics, model_metrics
+from sim.report.request_metrics import WorkloadMetrics, workload_metrics
+from sim.report.unit_metrics import UnitMetrics, unit_metrics
+
+if TYPE_CHECKING:
+    from sim.report.run_result import RunResult
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """All metrics of one run."""
+
+    simulated_s: float
+    warmup_s: float
+    operators_count: int | None  # operators executed, warm-up included
+    throughput_hz: float  # requests answered per second, all workloads
+    inferences_per_j: float | None  # requests answered in the whole run per joule of the whole run
+    workloads: dict[str, WorkloadMetrics]
+    units: dict[str, UnitMetrics]
+    models: dict[str, ModelMetrics]
+    energy: EnergyMetrics
+    power: PowerMetrics
+    heat: HeatMetrics
+    memory: MemoryMetrics
+
+
+def measure(result: RunResult) -> Metrics:
+    """Metrics of a run. Pure: the same trace gives the same numbers."""
+    trace, scenario = result.trace, result.scenario
+    warmup_s = min(float(scenario.warmup_s), trace.end_s)
+    workloads = workload_metrics(trace, warmup_s, {name: float(workload.start_s) for name, workload in scenario.workloads.items()})
+    energy = energy_metrics(trace)
+    answered = sum(int((trace.requests["status"] == status).sum()) for status in (0, 1))
+    operators = trace.totals.get("operators")
+    return Metrics(
+        simulated_s=trace.end_s,
+        warmup_s=warmup_s,
+        operators_count=None if operators is None else int(operators),
+        throughput_hz=sum(workload.throughput_hz for workload in workloads.values()),
+        inferences_per_j=answered / energy.total_j if energy.total_j else None,
+        workloads=workloads,
+        units=unit_metrics(trace, result.programs, result.device, warmup_s),
+        models=model_metrics(result),
+        energy=energy,
+        power=power_metrics(trace, warmup_s, energy),
+        heat=heat_metrics(trace, result.device, scenario.governors, warmup_s),
+        memory=memory_metrics(trace, result.device, result.programs),
+    )

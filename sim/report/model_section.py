@@ -1,0 +1,79 @@
+"""The sections of a report on the models, their accuracy, and how far the prediction can be trusted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from device_models.units import format_quantity
+from sim.report.model_metrics import ModelMetrics
+from sim.report.numbers import count, percent
+from sim.report.page import Page
+from sim.report.safe_text import printable, shortened
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_NAME = 14
+
+
+def model_lines(page: Page) -> list[Text]:
+    """Two lines per model: what it is, and where it runs."""
+    if not page.metrics.models:
+        return []
+    lines = [page.heading("models")]
+    for name, model in page.metrics.models.items():
+        lines += _model_lines(name, model, page)
+    return lines
+
+
+def accuracy_lines(page: Page) -> list[Text]:
+    """What is known of each model's accuracy, and from where."""
+    lines: list[Text] = []
+    for name, model in page.metrics.models.items():
+        known = model.accuracy
+        text = known.note if known.value_ratio is None else f"{percent(known.value_ratio)} {known.metric} ({known.source})"
+        lines += page.wrapped(
+            "accuracy " if not lines else "", f"{printable(name, 40)}: {'unknown, ' if known.value_ratio is None else ''}{printable(text, 300)}", _NAME + 1
+        )
+    return lines
+
+
+def regime_lines(page: Page) -> list[Text]:
+    """The calibration of each unit that was used, with its typical error; the thermal path if its figures are estimates."""
+    parts = []
+    for name, unit in page.metrics.units.items():
+        if unit.busy_s > 0 and unit.calibration:
+            error = "error unknown" if unit.calibration_error_ratio is None else f"typically within {percent(unit.calibration_error_ratio, 2)}"
+            parts.append(f"{printable(name, 40)} {printable(unit.calibration, 80)}, {error}")
+    thermal = page.result.device.thermal
+    kinds = {figure.kind for node in thermal.nodes.values() for figure in (node.heat_capacity_j_per_k,)} | {
+        link.resistance_k_per_w.kind for link in thermal.links
+    }
+    if "estimated" in kinds:
+        parts.append("thermal path estimated")
+    return page.wrapped("prediction", "; ".join(parts), _NAME + 1) if parts else []
+
+
+def _model_lines(name: str, model: ModelMetrics, page: Page) -> list[Text]:
+
+    source = "" if model.source == name else f"{shortened(model.source, 30)}, "
+    facts = f"{source}{model.precision} on {model.runtime}, {format_quantity(model.storage_bytes, 'bytes')}, "
+    facts += f"{count(model.macs_count)}MAC, {count(model.parameters_count)} parameters, {model.kernels_count} kernels"
+    lines = page.wrapped(shortened(name, _NAME - 1), printable(facts), _NAME + 1)
+    total_s = sum(model.units_s.values())
+    units = (
+        ", ".join(
+            f"{shortened(unit, 16)} {percent(seconds / total_s, 2)} ({model.units_kernels_count.get(unit, 0)})" for unit, seconds in model.units_s.items()
+        )
+        if total_s
+        else "no unit"
+    )
+    where = f"alone {format_quantity(model.alone_s, 'time')}: {units}; arena {format_quantity(model.arena_bytes, 'bytes')}"
+    if model.segments_count > 1:
+        where += f", {model.segments_count} segments"
+    lines += page.wrapped("", where, _NAME + 1, "dim")
+    for reason, kernels in list(model.fallbacks_count.items())[:2]:
+        lines += page.wrapped("", f"fallback of {kernels} kernel{'s' if kernels > 1 else ''}: {printable(reason, 200)}", _NAME + 1, "yellow")
+    if len(model.fallbacks_count) > 2:
+        lines += page.wrapped("", f"and {len(model.fallbacks_count) - 2} more reasons for fallbacks", _NAME + 1, "yellow")
+    return lines

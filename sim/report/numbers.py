@@ -1,0 +1,39 @@
+"""Numbers as a report writes them, beside :func:`device_models.units.format_quantity`."""
+
+from __future__ import annotations
+
+from device_models.units import format_quantity
+
+
+def percent(ratio: float, digits: int = 3) -> str:
+    """A share of one: ``4.12 %``, ``100 %``."""
+    value = 100 * ratio
+    return f"{value:.0f} %" if abs(value) >= 10 ** (digits - 1) - 0.5 else f"{value:.{digits}g} %"
+
+
+def count(value: float) -> str:
+    """With a decimal prefix before the thing counted: ``11.9 M``, ``505``."""
+    for size, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size * (1 - 5e-4):
+            return f"{value / size:.3g} {prefix}"
+    return f"{value:.0f}"
+
+
+def seconds(value: float) -> str:
+    """A time; more than two minutes in the units people use for them: ``33 ms``, ``10 min``, ``7.5 h``."""
+    for size_s, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
+        if value >= 2 * size_s:
+            return f"{value / size_s:.3g} {unit}"
+    return format_quantity(value, "time")
+
+
+def celsius(value: float) -> str:
+    """``41.6 degC``."""
+    return f"{value:.1f} degC"
+
+
+def rate(value: float) -> str:
+    """``29.4/s``; rates of less than one in two seconds per minute or hour."""
+    if value == 0 or value >= 0.5:
+        return f"{value:.0f}/s" if value >= 999.5 else f"{value:.3g}/s"
+    return f"{value * 60:.3g}/min" if value * 60 >= 0.5 else f"{value * 3600:.3g}/h"

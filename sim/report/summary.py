@@ -1,0 +1,95 @@
+"""The report on screen: what ran, the verdict, the timeline, and the numbers behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from device_models.units import format_quantity
+from sim.report.budgets import Verdict, is_valid
+from sim.report.device_section import energy_lines, state_lines
+from sim.report.model_section import accuracy_lines, model_lines, regime_lines
+from sim.report.numbers import count, seconds
+from sim.report.page import Page
+from sim.report.request_section import request_lines
+from sim.report.safe_text import printable
+from sim.report.timeline import timeline
+from sim.report.window import Window
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+
+def summary(page: Page, window: Window | None, cpu_s: float | None = None) -> list[Text]:
+    """All lines of the report, none longer than the page. ``cpu_s``: what the simulation cost, for the header only."""
+    lines = [*header_lines(page, cpu_s), *verdict_lines(page), *timeline(page, window), *state_lines(page)]
+    lines += [*request_lines(page), *energy_lines(page), *model_lines(page), *accuracy_lines(page), *regime_lines(page)]
+    for line in lines:
+        line.truncate(page.width, overflow="crop")
+    return lines
+
+
+def header_lines(page: Page, cpu_s: float | None) -> list[Text]:
+    """Scenario, device, ambient, seed; simulated time, its cost, operators."""
+    from rich.text import Text
+
+    scenario, device = page.result.scenario, page.result.device
+    ambient_c = float(device.default_ambient_c if scenario.ambient_c is None else scenario.ambient_c)
+    left = Text.assemble((printable(scenario.name, 40), "bold"), f"   {printable(device.title, 60)}   {ambient_c:g} degC   seed {page.result.seed}")
+    right = Text(f"{seconds(page.metrics.simulated_s)} simulated")
+    if cpu_s:
+        right.append(f" in {format_quantity(cpu_s, 'time', 2)} of CPU ({page.glyphs.times}{page.metrics.simulated_s / cpu_s:.3g})")
+    if page.metrics.operators_count is not None:
+        right.append(f", {count(page.metrics.operators_count)} operators")
+    room = page.width - left.cell_len - right.cell_len
+    if room < 3:
+        return [left, right]
+    left.append(" " * room)
+    return [left.append_text(right)]
+
+
+def verdict_lines(page: Page) -> list[Text]:
+    """Budgets that are not held, one a line and why; then those that are."""
+    from rich.text import Text
+
+    if not page.verdicts:
+        return [Text.assemble((" VALID ", "bold black on green"), "  no budgets to judge by")]
+    failed = [verdict for verdict in page.verdicts if not verdict.ok]
+    word = Text(" VALID ", style="bold black on green") if is_valid(page.verdicts) else Text(" INVALID ", style="bold white on red")
+    held_text = f"  {len(page.verdicts) - len(failed)} of {len(page.verdicts)} budgets held"
+    lines = [word.append(Text(held_text, style="not bold default on default"))]
+    for verdict in failed:
+        lines += _failed_lines(verdict, page)
+    held = [verdict for verdict in page.verdicts if verdict.ok]
+    titles = max((len(_title(verdict)) for verdict in held), default=0)
+    cells = [Text.assemble(("ok ", "green"), _judged(verdict, page, titles)) for verdict in held]
+    return lines + page.columns(cells, max((cell.cell_len for cell in cells), default=0) + 3)
+
+
+def _failed_lines(verdict: Verdict, page: Page) -> list[Text]:
+    from rich.text import Text
+
+    line = Text.assemble((" FAIL ", "bold red"), _judged(verdict, page, 0))
+    detail = printable(verdict.detail, 1000)
+    if not detail:
+        return [line]
+    if line.cell_len + 3 + len(detail) <= page.width:
+        return [line.append("   " + detail, style="red")]
+    return [line, *wrapped(detail, page.width, 6, "red")]
+
+
+def wrapped(text: str, width: int, indent: int, style: str = "") -> list[Text]:
+    """Text over several lines, all indented."""
+    import textwrap
+
+    from rich.text import Text
+
+    return [Text(" " * indent + line, style=style) for line in textwrap.wrap(text, max(width - indent, 20), break_long_words=True)]
+
+
+def _title(verdict: Verdict) -> str:
+    return f"{verdict.title} ({printable(verdict.workload, 16)})" if verdict.workload else verdict.title
+
+
+def _judged(verdict: Verdict, page: Page, title_cells: int) -> str:
+    bound = page.glyphs.at_least if verdict.at_least else page.glyphs.at_most
+    return f"{_title(verdict).ljust(title_cells)}  {verdict.value_text:>9} {bound} {verdict.limit_text}"

@@ -1,0 +1,123 @@
+"""One scenario on one device: builds the simulated device, runs it, and returns the trace."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from device_models.spec import DeviceSpec
+from sim.compiler.program import Program
+from sim.runtime.board import Board
+from sim.runtime.clock import OBSERVERS, Clock
+from sim.runtime.memory import Instance, Residency
+from sim.runtime.plans import Planner
+from sim.runtime.recorder import Recorder
+from sim.runtime.source import Source
+from sim.runtime.totals import totals
+from sim.scenario.model import Scenario
+from sim.trace import Trace
+
+Progress = Callable[[float], None]
+_POWER_ROWS = 500  # rows of each power counter: its mean over such a part of the run
+_PROGRESS_STEPS = 200
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What runs where: the programs of a scenario.
+
+    ``programs``: in the order of ``Trace.programs``. ``stages``: for each workload, each stage's position in ``programs``.
+    ``at_start``: per program, whether it is loaded before the run; None for user code, which is not loaded at all.
+    ``names``: of the programs in the trace; their own if empty.
+    """
+
+    programs: tuple[Program, ...]
+    stages: Mapping[str, Sequence[int]]
+    at_start: tuple[bool | None, ...]
+    names: tuple[str, ...] = ()
+
+
+class Engine:
+    """A run. ``reference`` uses one event per operator instead of one per segment: same result, to judge by."""
+
+    def __init__(self, scenario: Scenario, device: DeviceSpec, deployment: Deployment, *, directory: Path = Path(), reference: bool = False) -> None:
+        self.scenario, self.device, self.deployment, self.directory = scenario, device, deployment, directory
+        self.clock = Clock()
+        stages = [f"{name}/{stage}" for name, workload in scenario.workloads.items() for stage in workload.stage_names()]
+        self.trace = Trace(list(device.units), list(scenario.workloads), stages, list(deployment.names or (program.name for program in deployment.programs)))
+        self.duration_s = float(scenario.duration_s)
+        self.recorder = Recorder(self.clock, self.trace, self.duration_s, scenario.trace == "full", float(device.memory.energy_j_per_byte))
+        self.board = Board(self.clock, device, scenario, self.recorder, reference)
+        self._memory_counter = self.recorder.counter("memory_bytes")
+        self._power_counters = [self.recorder.counter(f"power_w.{name}") for name in self.board.components]
+        self._sampled_j = [0.0] * len(self._power_counters)
+        self._sampled_s = 0.0
+        self.instances = [None if loads is None else Instance(program, loads) for program, loads in zip(deployment.programs, deployment.at_start, strict=True)]
+        used = {position for stages in deployment.stages.values() for position in stages}
+        resident = [instance for position, instance in enumerate(self.instances) if instance is not None and position in used]
+        self.residency = Residency(self.clock, device, resident, scenario.memory.when_full == "evict", self._memory_changed)
+        self.residency.check()
+        self.planner = Planner(self.board, deployment.programs, self.instances)
+        self.sources = self._sources()
+
+    def _sources(self) -> list[Source]:
+        number = itertools.count().__next__
+        sources, stage = [], 0
+        for index, (name, workload) in enumerate(self.scenario.workloads.items()):
+            plans = self.planner.plans(workload, self.deployment.stages[name], stage)
+            stage += len(plans)
+            sources.append(Source(self.clock, self.recorder, index, name, workload, plans, self.residency, number))
+        return sources
+
+    def _memory_changed(self, used_bytes: float) -> None:
+        self.recorder.count(self._memory_counter, used_bytes)
+
+    def run(self, seed: int | None = None, progress: Progress | None = None) -> Trace:
+        """Run to the end of the scenario's duration. ``progress`` is called with the share of simulated time, 0..1."""
+        self.residency.start()
+        self._memory_changed(self.residency.used_bytes)
+        self.board.start()
+        for source in self.sources:
+            source.start(self.scenario.seed if seed is None else seed, self.duration_s, self.directory)
+        self.clock.at(self.duration_s / _POWER_ROWS, OBSERVERS, self._sample_power)
+        if progress is not None:
+            self._report(progress, 0)
+        self.clock.run_until(self.duration_s)
+        self._finish()
+        if progress is not None:
+            progress(1.0)
+        return self.trace
+
+    def _report(self, progress: Progress, step: int) -> None:
+        progress(step / _PROGRESS_STEPS)
+        if step + 1 < _PROGRESS_STEPS:
+            self.clock.at((step + 1) * self.duration_s / _PROGRESS_STEPS, OBSERVERS, lambda _: self._report(progress, step + 1))
+
+    def _sample_power(self, _: Any) -> None:
+        self._record_power()
+        self.clock.at(self.clock.now + self.duration_s / _POWER_ROWS, OBSERVERS, self._sample_power)
+
+    def _record_power(self) -> None:
+        """The mean power of each component since the last row, from exact energies."""
+        seconds, energies = self.clock.now - self._sampled_s, self.board.power.energies_j()
+        if seconds <= 0:
+            return
+        for counter, energy_j, before_j in zip(self._power_counters, energies, self._sampled_j, strict=True):
+            self.recorder.count(counter, (energy_j - before_j) / seconds, self._sampled_s)
+        self._sampled_j, self._sampled_s = energies, self.clock.now
+
+    def _finish(self) -> None:
+        for unit in self.board.units:
+            if unit.running is not None:
+                unit.close_piece(unit.running, self.duration_s, unit.row_now(unit.running))
+        for source in self.sources:
+            source.stop(self.duration_s)
+        self._record_power()
+        self.board.heat.observers.clear()
+        self.recorder.finish()
+        self.trace.end_s = self.duration_s
+        self.trace.energy_j = dict(zip(self.board.components, self.board.power.energies_j(), strict=True))
+        self.trace.totals = totals(self)

@@ -1,0 +1,120 @@
+"""Temperatures, the leakage that follows them, and trip points.
+
+The network is kept in its eigenmodes, where each is one exponential: a step to the next change of power is exact, whatever its
+length, and costs a few multiplications. Leakage is evaluated when a node may have moved by a quarter of a kelvin; between
+evaluations it is constant, so that energy and heat stay exact for the power that was drawn.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from math import exp
+from typing import Any
+
+import numpy as np
+
+from device_models.spec import DeviceSpec
+from device_models.thermal import RcNetwork
+from sim.runtime.clock import OBSERVERS, Alarm, Clock
+
+LEAKAGE_STEP_K = 0.25  # leakage doubles in about 25 K: 0.7 % per evaluation
+_SOONEST_S, _LATEST_S = 0.1, 0.5  # between evaluations while power changes: sooner while temperatures move; dies take seconds
+
+
+class Heat:
+    """The device's temperatures. ``observers`` are called with the time and the temperatures at each evaluation."""
+
+    def __init__(self, clock: Clock, device: DeviceSpec, components: list[str], ambient_c: float, horizon_s: float) -> None:
+        self.network = RcNetwork(device.thermal)
+        self.names = self.network.names
+        self.ambient_c = ambient_c
+        self.observers: list[Callable[[float, list[float]], None]] = []
+        self.sleepers: list[Callable[[], None]] = []  # to be called, once, when power rises
+        self._clock = clock
+        self._rates, self._from_modes, drive = _modes(self.network, components)
+        self._gains = [[gain / rate for gain, rate in zip(column, self._rates, strict=True)] for column in drive]
+        self._amplitude = [0.0] * len(self._rates)
+        self._final = [0.0] * len(self._rates)
+        self._time_s = 0.0
+        self._longest_s = max(1.0, horizon_s / 500.0)
+        self._alarm: Alarm | None = None
+        self._next_s = math.inf
+        self._soon_s = _SOONEST_S
+        self._last_c = [ambient_c] * len(self.names)
+
+    def start(self) -> None:
+        """Begin to evaluate; call once when the powers of time 0 are set."""
+        self._evaluate(None)
+
+    def drive(self, power_w: list[float]) -> list[float]:
+        """Where a power by component drives the modes, ``[modes]``: the argument of :meth:`head_for`."""
+        return [math.fsum(gains[mode] * watts for gains, watts in zip(self._gains, power_w, strict=True)) for mode in range(len(self._rates))]
+
+    def head_for(self, now: float, final: list[float]) -> None:
+        """The power has changed: up to now the modes went where they were headed, from now on to ``final``."""
+        if now > self._time_s:
+            self._step(now)
+        self._final = final
+        if self._next_s > now + self._soon_s:
+            self._schedule(now + self._soon_s)
+
+    def _step(self, now: float) -> None:
+        past_s = self._time_s - now
+        self._time_s = now
+        self._amplitude = [final + (mode - final) * exp(rate * past_s) for mode, final, rate in zip(self._amplitude, self._final, self._rates)]  # noqa: B905  # hot
+
+    def temperatures_c(self) -> list[float]:
+        """Of every node, now."""
+        now = self._clock._now
+        if now > self._time_s:
+            self._step(now)
+        return [self.ambient_c + sum(weight * mode for weight, mode in zip(row, self._amplitude, strict=True)) for row in self._from_modes]
+
+    def time_to_reach(self, node: int, temperature_c: float, power_w: dict[str, float]) -> float | None:
+        """Seconds until a node reaches a temperature at constant power by component (that in force); None if never.
+
+        Most often never, which a bound shows at once: no node ends above its steady state by more than the node that starts
+        farthest above its own, because differences only spread and leak away.
+        """
+        now_c = self.temperatures_c()
+        steady_c = [self.ambient_c + sum(weight * mode for weight, mode in zip(row, self._final, strict=True)) for row in self._from_modes]
+        if steady_c[node] + max(0.0, max(now - steady for now, steady in zip(now_c, steady_c, strict=True))) < temperature_c:
+            return None
+        temperatures = np.array(now_c)
+        return self.network.time_to_reach(self.names[node], temperature_c, temperatures, self.network.node_power(power_w), self.ambient_c)
+
+    def wake(self) -> None:
+        """Power has risen: call all sleepers."""
+        sleepers, self.sleepers = self.sleepers, []
+        for wake in sleepers:
+            wake()
+
+    def _evaluate(self, _: Any) -> None:
+        now = self._clock._now
+        self._next_s = 0.0  # changes made by the observers need not bring the next evaluation forward
+        temperatures = self.temperatures_c()
+        moved_k = max([abs(new - old) for new, old in zip(temperatures, self._last_c, strict=True)])
+        self._last_c = temperatures
+        self._soon_s = _LATEST_S if moved_k < 0.2 * LEAKAGE_STEP_K else max(0.5 * self._soon_s, _SOONEST_S)
+        for observe in self.observers:
+            observe(now, temperatures)
+        slopes = [rate * (final - mode) for rate, final, mode in zip(self._rates, self._final, self._amplitude, strict=True)]
+        speed = max(abs(sum(weight * slope for weight, slope in zip(row, slopes, strict=True))) for row in self._from_modes)
+        wait_s = min(max(LEAKAGE_STEP_K / speed, self._soon_s), self._longest_s) if speed > 0 else self._longest_s
+        self._alarm = None
+        self._schedule(now + wait_s)
+
+    def _schedule(self, time_s: float) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._next_s = time_s
+        self._alarm = self._clock.at(time_s, OBSERVERS, self._evaluate)
+
+
+def _modes(network: RcNetwork, components: list[str]) -> tuple[list[float], list[list[float]], list[list[float]]]:
+    """Decay rates ``[modes]``, node temperature per mode ``[nodes][modes]``, and mode drive per watt ``[components][modes]``."""
+    root = np.sqrt(network.heat_capacity_j_per_k)
+    rates, vectors = np.linalg.eigh(network.conductance_w_per_k / np.outer(root, root))
+    drive = [(vectors.T @ (network.node_power({component: 1.0}) / root)).tolist() for component in components]
+    return rates.tolist(), (vectors / root[:, None]).tolist(), drive

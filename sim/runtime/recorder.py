@@ -1,0 +1,88 @@
+"""Writes the trace: spans, requests and counters, in batches."""
+
+from __future__ import annotations
+
+import math
+
+from sim.runtime.clock import Clock
+from sim.runtime.execution import Execution
+from sim.trace import Status, Table, Trace
+
+_BATCH = 4096
+_FINEST = 200_000  # a counter has at most about so many rows: nearer changes overwrite each other
+
+
+class Recorder:
+    """Appends to a :class:`~sim.trace.Trace`. With ``spans`` false only requests and counters are kept.
+
+    A counter keeps one row per change; changes nearer than ``duration / 200 000`` to the row before overwrite its value, so
+    that a run of any length has a bounded number of rows.
+    """
+
+    def __init__(self, clock: Clock, trace: Trace, duration_s: float, spans: bool, memory_j_per_byte: float) -> None:
+        self.trace = trace
+        self.clock = clock
+        self._spans = spans
+        self._j_per_byte = memory_j_per_byte
+        self._span_rows: list[tuple[float, ...]] = []
+        self._request_rows: list[tuple[float, ...]] = []
+        self._energy_rows: list[tuple[float, ...]] = []
+        self._spacing_s = duration_s / _FINEST
+        self._last: list[tuple[float, float]] = []  # time and value of each counter's last row, not yet written
+
+    def piece(self, unit: int, execution: Execution, now: float, row: float) -> None:
+        """A piece of the execution ended: from its ``piece_row`` to ``row`` at one timing."""
+        timing, run, began_s = execution.timing, execution.run, execution.piece_s
+        assert timing is not None
+        seconds = now - began_s
+        timing.run_s += seconds
+        run.request.energy_j += (timing.power_w + timing.bytes_per_s * self._j_per_byte) * seconds
+        if self._spans:
+            segment, first, last = execution.segment, execution.piece_row - 1.0, row - 1.0
+            rows = self._span_rows
+            where = (segment.program, segment.index, first, last, timing.frequency_hz, timing.share)
+            rows.append((unit, began_s, now, run.request.number, run.stage, run.repeat, *where))
+            if len(rows) >= _BATCH:
+                _flush(rows, self.trace.spans)
+
+    def request(self, number: int, workload: int, arrival_s: float, start_s: float, end_s: float, deadline_s: float, status: Status, energy_j: float) -> None:
+        """A request ended. ``start_s`` is NaN if it never ran, ``deadline_s`` infinite without one."""
+        rows = self._request_rows
+        rows.append((number, workload, arrival_s, start_s, end_s, deadline_s, status))
+        self._energy_rows.append((number, energy_j))
+        if len(rows) >= _BATCH:
+            _flush(rows, self.trace.requests)
+            _flush(self._energy_rows, self.trace.request_energy)
+
+    def counter(self, name: str) -> int:
+        """A new counter's index."""
+        self.trace.counters.append(name)
+        self._last.append((math.nan, math.nan))
+        return len(self._last) - 1
+
+    def count(self, counter: int, value: float, time_s: float | None = None) -> None:
+        """From ``time_s`` (now) on the counter has this value."""
+        when_s = self.clock._now if time_s is None else time_s
+        last_s, last = self._last[counter]
+        if value == last:
+            return
+        if when_s - last_s < self._spacing_s:
+            self._last[counter] = (last_s, value)
+            return
+        if last == last:  # not NaN: the first row has none before it
+            self.trace.counter_rows.append(counter, last_s, last)
+        self._last[counter] = (when_s, value)
+
+    def finish(self) -> None:
+        """Write what is still held back."""
+        _flush(self._span_rows, self.trace.spans)
+        _flush(self._request_rows, self.trace.requests)
+        _flush(self._energy_rows, self.trace.request_energy)
+        for counter, (last_s, last) in enumerate(self._last):
+            if last == last:
+                self.trace.counter_rows.append(counter, last_s, last)
+
+
+def _flush(rows: list[tuple[float, ...]], table: Table) -> None:
+    table.extend(rows)
+    rows.clear()

@@ -1,0 +1,187 @@
+"""A request's way through its pipeline: stages, repeats, segments."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sim.runtime.execution import Execution
+from sim.runtime.memory import Instance
+from sim.runtime.timing import SegmentTimings
+
+if TYPE_CHECKING:
+    from sim.runtime.source import Source
+    from sim.runtime.unit import ComputeUnit
+
+
+@dataclass(slots=True, eq=False)
+class StageSegment:
+    """A segment of a stage as the engine runs it. ``rank_s``: upward rank within one run of its program."""
+
+    unit: ComputeUnit
+    timings: SegmentTimings
+    cold: SegmentTimings  # with what a first inference adds
+    waits_for: int
+    feeds: tuple[int, ...]
+    rank_s: float
+
+
+@dataclass(slots=True, eq=False)
+class StagePlan:
+    """A stage of a workload. ``instance`` is None for user code, which takes no memory here. ``after_s``: ranks what follows it."""
+
+    index: int  # into Trace.stages
+    segments: tuple[StageSegment, ...]
+    roots: tuple[int, ...]
+    instance: Instance | None
+    repeat: int
+    run_s: float  # one run over its longest path
+    after_s: float = 0.0
+
+
+@dataclass(slots=True, eq=False)
+class Route:
+    """The stages a request goes through, some of a pipeline's having been skipped by chance."""
+
+    starts: tuple[int, ...]
+    waits_for: tuple[int, ...]  # per stage
+    feeds: tuple[tuple[int, ...], ...]
+    stages: int
+
+
+class Request:
+    """One pass through a workload's pipeline."""
+
+    __slots__ = ("arrival_s", "deadline_s", "ended", "energy_j", "number", "route", "source", "start_s", "unfinished", "waiting")
+
+    def __init__(self, number: int, source: Source, arrival_s: float, deadline_s: float, route: Route) -> None:
+        self.number = number
+        self.source = source
+        self.arrival_s = arrival_s
+        self.deadline_s = deadline_s
+        self.route = route
+        self.start_s = math.nan
+        self.energy_j = 0.0
+        self.ended = False
+        self.unfinished = route.stages
+        self.waiting: list[int] | None = list(route.waits_for) if route.stages > 1 else None
+
+    def begin(self) -> None:
+        for stage in self.route.starts:
+            self.enter(stage)
+
+    def enter(self, stage: int) -> None:
+        StageRun(self, self.source.plans[stage], stage).begin()
+
+    def stage_done(self, stage: int) -> None:
+        self.unfinished -= 1
+        if not self.unfinished:
+            self.source.answered(self)
+            return
+        waiting = self.waiting
+        assert waiting is not None
+        for following in self.route.feeds[stage]:
+            waiting[following] -= 1
+            if not waiting[following]:
+                self.enter(following)
+
+
+class StageRun:
+    """One stage of one request, all its repeats in turn."""
+
+    __slots__ = ("admitted", "plan", "position", "repeat", "request", "unfinished", "waiting")
+
+    def __init__(self, request: Request, plan: StagePlan, position: int) -> None:
+        self.request = request
+        self.plan = plan
+        self.position = position
+        self.repeat = 0
+        self.admitted = plan.instance is None
+        self.unfinished = 0
+        self.waiting: list[int] | None = None
+
+    @property
+    def stage(self) -> int:
+        return self.plan.index
+
+    def begin(self) -> None:
+        """One run of the program."""
+        segments = self.plan.segments
+        self.unfinished = len(segments)
+        if self.unfinished > 1:
+            self.waiting = [segment.waits_for for segment in segments]
+        for root in self.plan.roots:
+            self._submit(segments[root])
+
+    def _submit(self, segment: StageSegment) -> None:
+        plan = self.plan
+        rank_s = segment.rank_s + (plan.repeat - 1 - self.repeat) * plan.run_s + plan.after_s
+        segment.unit.submit(Execution(self, segment, rank_s))
+
+    def may_run(self, execution: Execution) -> bool:
+        """Asked when a unit takes it from the queue: not if its request was given up, or if its model is not in memory yet."""
+        request = self.request
+        if request.ended:
+            return False
+        if request.start_s != request.start_s and request.source.gives_up(request):  # NaN: has not begun to run
+            return False
+        if not self.admitted and not self._admit(execution):
+            return False
+        if execution.piece_row < 0:
+            execution.piece_row = execution.segment.first_row
+        if request.start_s != request.start_s:
+            request.source.begun(request)
+        return True
+
+    def _admit(self, execution: Execution) -> bool:
+        instance = self.plan.instance
+        assert instance is not None
+        placed = execution.placed
+        if not self.request.source.residency.admit(instance, lambda: placed.unit.put_back(execution)):
+            return False
+        self.admitted = True
+        if instance.cold:
+            instance.cold = False
+            execution.segment = placed.cold
+        return True
+
+    def segment_done(self, execution: Execution) -> None:
+        """A segment has ended: those that waited for it, the next repeat, or the next stage follow."""
+        self.unfinished -= 1
+        if self.unfinished:
+            waiting, segments = self.waiting, self.plan.segments
+            assert waiting is not None
+            for following in segments[execution.segment.index].feeds:
+                waiting[following] -= 1
+                if not waiting[following]:
+                    self._submit(segments[following])
+            return
+        self.repeat += 1
+        if self.repeat < self.plan.repeat:
+            self.begin()
+            return
+        if self.plan.instance is not None:
+            self.request.source.residency.release(self.plan.instance)
+        self.request.stage_done(self.position)
+
+
+def route(dependencies: Sequence[tuple[int, ...]], taken: Sequence[bool]) -> Route:
+    """The route when chance lets a request enter the stages that are ``taken``.
+
+    A stage that is not entered takes along what follows only from stages that are skipped. ``dependencies`` may refer to later
+    stages, but are free of circles.
+    """
+    skipped: dict[int, bool] = {}
+
+    def skips(stage: int) -> bool:
+        if stage not in skipped:
+            before = dependencies[stage]
+            skipped[stage] = not taken[stage] or (bool(before) and all(skips(other) for other in before))
+        return skipped[stage]
+
+    stages = [stage for stage in range(len(dependencies)) if not skips(stage)]
+    waits = [tuple(other for other in dependencies[stage] if not skipped[other]) for stage in range(len(dependencies))]
+    feeds = tuple(tuple(stage for stage in stages if other in waits[stage]) for other in range(len(dependencies)))
+    return Route(tuple(stage for stage in stages if not waits[stage]), tuple(len(before) for before in waits), feeds, len(stages))

@@ -1,0 +1,164 @@
+"""A workload at work: its arrivals, its queue, and what becomes of its requests."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sim.runtime.clock import ARRIVALS, Clock
+from sim.runtime.memory import Residency
+from sim.runtime.recorder import Recorder
+from sim.runtime.request import Request, Route, StagePlan, route
+from sim.scenario.model import Closed, Periodic, Poisson, Workload
+from sim.trace import Status
+from sim.workload.arrivals import ClosedLoop, arrival_times
+from sim.workload.streams import stream
+
+_DRAWS = 1024
+
+
+class Source:
+    """Creates the requests of one workload and writes them down when they end."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        recorder: Recorder,
+        index: int,
+        name: str,
+        workload: Workload,
+        plans: list[StagePlan],
+        residency: Residency,
+        number: Callable[[], int],
+    ) -> None:
+        self.index, self.name, self.workload, self.plans, self.residency = index, name, workload, plans, residency
+        self.priority = workload.priority
+        self.period_s = 1.0 / workload.arrival.rate_hz if isinstance(workload.arrival, Periodic | Poisson) else math.inf
+        self._clock, self._recorder, self._number = clock, recorder, number
+        self._deadline_s = math.inf if workload.deadline_s is None else float(workload.deadline_s)
+        self._limit = workload.queue.limit
+        self._drops_oldest = workload.queue.when_full == "drop_oldest"
+        self._drop_late = workload.drop_late
+        self._chances: Callable[[], Route]
+        self._in_system: dict[int, Request] = {}
+        self._unstarted: deque[Request] = deque()
+        self._times: Iterator[float] = iter(())
+        self._loop: ClosedLoop | None = None
+
+    def start(self, seed: int, duration_s: float, directory: Path) -> None:
+        """Schedule the first arrivals."""
+        self._chances = self._routes(seed)
+        workload, start_s = self.workload, float(self.workload.start_s)
+        if isinstance(workload.arrival, Closed):
+            self._loop = ClosedLoop(workload.arrival, duration_s, start_s, workload.count)
+            for time_s in self._loop.first_times():
+                self._clock.at(time_s, ARRIVALS, self._arrived)
+            return
+        self._times = arrival_times(workload.arrival, duration_s, start_s, workload.count, stream(seed, f"arrival/{self.name}"), directory)
+        self._schedule_next()
+
+    def _routes(self, seed: int) -> Callable[[], Route]:
+        """Draws the route of each request; each uncertain stage has its own random stream."""
+        stages, dependencies = self.workload.pipeline, self.workload.stage_dependencies()
+        uncertain = [position for position, stage in enumerate(stages) if stage.probability < 1]
+        always = route(dependencies, [True] * len(stages))
+        if not uncertain:
+            return lambda: always
+        names = self.workload.stage_names()
+        draws = [_Draws(stream(seed, f"stage/{self.name}/{names[position]}"), float(stages[position].probability)) for position in uncertain]
+        known: dict[tuple[bool, ...], Route] = {}
+
+        def draw() -> Route:
+            drawn = tuple(chance.draw() for chance in draws)
+            if drawn not in known:
+                taken = [True] * len(stages)
+                for position, entered in zip(uncertain, drawn, strict=True):
+                    taken[position] = entered
+                known[drawn] = route(dependencies, taken)
+            return known[drawn]
+
+        return draw
+
+    def _schedule_next(self) -> None:
+        time_s = next(self._times, None)
+        if time_s is not None:
+            self._clock.at(time_s, ARRIVALS, self._arrived_next)
+
+    def _arrived_next(self, event: Any) -> None:
+        self._schedule_next()
+        self._arrived(event)
+
+    def _arrived(self, _: Any) -> None:
+        now = self._clock._now
+        request = Request(self._number(), self, now, now + self._deadline_s, self._chances())
+        if self._limit is not None and not self._make_room(self._limit):
+            self._end(request, Status.DROPPED)
+            return
+        self._in_system[request.number] = request
+        if self._drops_oldest:
+            self._unstarted.append(request)
+        if request.unfinished:
+            request.begin()
+        else:  # chance skipped every stage
+            request.start_s = now
+            self.answered(request)
+
+    def _make_room(self, limit: int) -> bool:
+        """Whether one more request may come in, after discarding the oldest that waits if the scenario says so."""
+        if len(self._in_system) < limit:
+            return True
+        while self._unstarted:
+            oldest = self._unstarted.popleft()
+            if not oldest.ended and oldest.start_s != oldest.start_s:
+                self._end(oldest, Status.DROPPED)
+                return True
+        return False
+
+    def gives_up(self, request: Request) -> bool:
+        """Whether a request about to begin is too late to be worth it; it ends then."""
+        if not (self._drop_late and request.deadline_s < self._clock._now):
+            return False
+        self._end(request, Status.EXPIRED)
+        return True
+
+    def begun(self, request: Request) -> None:
+        """Its first segment begins to run."""
+        request.start_s = self._clock._now
+
+    def answered(self, request: Request) -> None:
+        """All its stages have ended."""
+        self._end(request, Status.LATE if self._clock._now > request.deadline_s else Status.DONE)
+
+    def _end(self, request: Request, status: Status) -> None:
+        now = self._clock._now
+        request.ended = True
+        self._in_system.pop(request.number, None)
+        self._recorder.request(request.number, self.index, request.arrival_s, request.start_s, now, request.deadline_s, status, request.energy_j)
+        if self._loop is not None:
+            time_s = self._loop.after_answer(now)
+            if time_s is not None:
+                self._clock.at(time_s, ARRIVALS, self._arrived)
+
+    def stop(self, now: float) -> None:
+        """The run is over: what has not ended is unfinished."""
+        for request in self._in_system.values():
+            self._recorder.request(request.number, self.index, request.arrival_s, request.start_s, now, request.deadline_s, Status.UNFINISHED, request.energy_j)
+        self._in_system.clear()
+
+
+class _Draws:
+    """Yes or no with a probability, drawn in blocks."""
+
+    def __init__(self, rng: np.random.Generator, probability: float) -> None:
+        self._rng, self._probability = rng, probability
+        self._block: list[bool] = []
+
+    def draw(self) -> bool:
+        if not self._block:
+            self._block = (self._rng.random(_DRAWS) < self._probability).tolist()[::-1]
+        return self._block.pop()

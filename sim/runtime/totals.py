@@ -1,0 +1,59 @@
+"""Totals of a run for the report: operators, busy and bound seconds, traffic, memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from device_models.kernel_costs import COMPUTE, MEMORY, OVERHEAD, bound, kernel_seconds
+from sim.runtime.timing import SegmentTimings, Timing
+
+if TYPE_CHECKING:
+    from sim.runtime.engine import Engine
+
+
+def totals(engine: Engine) -> dict[str, Any]:
+    """Plain numbers by name.
+
+    ``operators``: kernels of completed segments. ``busy_s``: by unit. ``bound_s``: by unit, how much of that was spent in kernels
+    bound by ``compute``, ``memory``, ``overhead``. ``memory_traffic_bytes``: of all units. ``events``: of the event queue.
+    ``resident_bytes``: by program. ``battery_life_s``: of a full battery at the run's average power, absent without a battery.
+    """
+    busy_s = dict.fromkeys(engine.device.units, 0.0)
+    bound_s = {unit: {COMPUTE: 0.0, MEMORY: 0.0, OVERHEAD: 0.0} for unit in engine.device.units}
+    operators, traffic = 0, 0.0
+    for unit, segment in engine.planner.timings:
+        operators += segment.completed * segment.kernels
+        for timing in segment.timings():
+            busy_s[unit] += timing.run_s
+            traffic += timing.bytes_per_s * timing.run_s
+            for name, share in _bounds(segment, timing).items():
+                bound_s[unit][name] += share * timing.run_s
+    found: dict[str, Any] = {
+        "operators": operators,
+        "events": next(engine.clock._eid),
+        "busy_s": busy_s,
+        "bound_s": bound_s,
+        "memory_traffic_bytes": traffic,
+        "peak_memory_bytes": engine.residency.peak_bytes,
+        "memory_capacity_bytes": engine.residency.capacity_bytes,
+        "model_loads": engine.residency.loads,
+        "evictions": engine.residency.evictions,
+        "resident_bytes": {program.name: program.resident_bytes for program in engine.deployment.programs},
+        "cooling_states": [trip.state for trip in engine.board.trips],
+        "final_temperature_c": dict(zip(engine.board.heat.names, engine.board.heat.temperatures_c(), strict=True)),
+    }
+    battery = engine.device.battery
+    energy_j = sum(engine.trace.energy_j.values())
+    if battery is not None and energy_j > 0:
+        found["battery_life_s"] = float(battery.capacity_c) * float(battery.nominal_v) / (energy_j / engine.duration_s)
+    return found
+
+
+def _bounds(segment: SegmentTimings, timing: Timing) -> dict[str, float]:
+    """Share of a segment's time in kernels of each bound; they sum to 1."""
+    seconds = kernel_seconds(segment.costs, timing.frequency_hz, timing.share)
+    names = bound(segment.costs, timing.frequency_hz, timing.share)
+    whole = float(seconds.sum())
+    return {name: float(seconds[names == name].sum()) / whole for name in np.unique(names).tolist()} if whole else {}

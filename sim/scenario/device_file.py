@@ -1,0 +1,148 @@
+"""The device of a scenario: a catalogue name, a user's own file, or either with changed fields."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from functools import lru_cache
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import ValidationError
+
+from device_models.catalog.catalog import cost_classes, device_names, device_path, load_device
+from device_models.spec import DeviceSpec
+from sim.errors import EdgesimError, Problem
+from sim.registry import near_names
+from sim.scenario.checks import Known
+from sim.scenario.device_tables import spread_tables
+from sim.scenario.files import is_device_file, missing_file
+from sim.scenario.positions import Path, Places
+from sim.scenario.schema_problems import described, schema_problems
+from sim.scenario.yaml_source import YamlDocument, read_yaml
+
+_HERE: Path = ("device",)
+_BASE: Path = ("device", "base")
+# Where a device's parts have names: what a part is called, and the key without which a new name is rather a mistyped old one.
+_PARTS: dict[Path, tuple[str, str]] = {
+    ("device", "units"): ("unit", "kind"),
+    ("device", "domains"): ("DVFS domain", "operating_points"),
+    ("device", "thermal", "nodes"): ("thermal node", "heat_capacity"),
+}
+
+
+def resolve_device(choice: Any, places: Places, directory: FilePath, known: Known) -> tuple[DeviceSpec | None, list[Problem]]:
+    """The device that ``choice`` (the scenario's ``device``) describes, or what is wrong with it.
+
+    A mapping is merged into the device its ``base`` names: mappings key by key, everything else replaced whole; entries of a
+    list are changed by position (``{operating_points: {0: ...}}``). Mistakes are placed where the wrong value was written.
+    """
+    if not isinstance(choice, str | dict):
+        return None, []  # the schema says what is wrong
+    if isinstance(choice, dict) and not isinstance(choice.get("base"), str):
+        given = "missing key 'base'" if "base" not in choice else f"expected text, got {described(choice['base'])}"
+        what = f"{given}: the catalogue name or the file of the device that is changed here"
+        return None, [places.problem(_BASE if "base" in choice else _HERE, what, at_key="base" not in choice)]
+    name, at = (choice, _HERE) if isinstance(choice, str) else (choice["base"], _BASE)
+    own_file = is_device_file(name)
+    if problem := _missing(name, directory) if own_file else _unknown(name):
+        return None, [places.problem(at, problem)]
+    if isinstance(choice, str) and not own_file:
+        return load_device(name), []
+    try:
+        document = read_yaml(directory / name, below=_HERE) if own_file else _catalogue_document(name)
+    except EdgesimError as error:
+        return None, list(error.problems)
+    return _validated(document, choice, places, known)
+
+
+def _missing(name: str, directory: FilePath) -> str | None:
+    return missing_file(directory / name)
+
+
+def _unknown(name: str) -> str | None:
+    names = device_names()
+    return None if name in names else f"unknown device {name!r}; {near_names(name, names)}"
+
+
+@lru_cache(maxsize=64)
+def _catalogue_document(name: str) -> YamlDocument:
+    return read_yaml(FilePath(device_path(name)), below=_HERE)
+
+
+def _validated(document: YamlDocument, choice: str | dict[str, Any], places: Places, known: Known) -> tuple[DeviceSpec | None, list[Problem]]:
+    merged = document.places.shifted(_HERE)
+    data = spread_tables(document.data, merged, _HERE)
+    problems = list(document.problems)
+    if isinstance(choice, dict) and isinstance(data, dict):
+        changes = spread_tables({key: value for key, value in choice.items() if key != "base"}, places, _HERE)
+        merge = _Merge(merged, places)
+        data = merge.merged(data, changes, _HERE, _HERE)
+        problems += merge.problems
+    try:
+        device = DeviceSpec.model_validate(data)
+    except ValidationError as error:
+        return None, problems + schema_problems(error, DeviceSpec, merged, _HERE)
+    shipped = merged.value(_HERE).file if not is_device_file(choice["base"] if isinstance(choice, dict) else choice) else None
+    problems += [problem for problem in _names(device, merged, known) if problem.file != shipped]
+    return (None, problems) if problems else (device, [])
+
+
+def _names(device: DeviceSpec, places: Places, known: Known) -> Iterator[Problem]:
+    """Names in a device that mean something elsewhere."""
+    for name, unit in device.units.items():
+        yield from _name(unit.cost_class, "cost class", cost_classes(), places, ("units", name, "cost_class"))
+    for name, domain in device.domains.items():
+        yield from _name(domain.governor, "governor", known.governors, places, ("domains", name, "governor"))
+    for index, runtime in enumerate(device.runtimes):
+        yield from _name(runtime, "runtime", known.runtimes, places, ("runtimes", index))
+
+
+def _name(name: str, what: str, known: Collection[str] | None, places: Places, path: Path) -> Iterator[Problem]:
+    if known is not None and name not in known:
+        yield places.problem((*_HERE, *path), f"unknown {what} {described(name)}; {near_names(name, known)}")
+
+
+class _Merge:
+    """Changes merged into a base; ``merged`` holds the base's places and takes over those of the changes."""
+
+    def __init__(self, merged: Places, changes: Places) -> None:
+        self.places, self.changes, self.problems = merged, changes, list[Problem]()
+
+    def merged(self, base: Any, change: Any, path: Path, origin: Path) -> Any:
+        """``path``: where the value stands in the device; ``origin``: where the change was written."""
+        if isinstance(change, dict) and isinstance(base, dict) and not {"value"} & (change.keys() | base.keys()):
+            changed = {key: value for key, value in change.items() if not self._mistyped(key, value, base, path, origin)}
+            return {**base, **{key: self.merged(base.get(key), value, (*path, key), (*origin, key)) for key, value in changed.items()}}
+        if isinstance(change, dict) and isinstance(base, list) and change and all(key.isdecimal() for key in change):
+            return self._entries(base, change, path, origin)
+        self._take(path, origin)
+        return change
+
+    def _mistyped(self, key: str, value: Any, base: dict[str, Any], path: Path, origin: Path) -> bool:
+        if path not in _PARTS or key in base:
+            return False
+        part, needed = _PARTS[path]
+        if isinstance(value, dict) and needed in value:
+            return False
+        what = f"the device has no {part} {key!r}; {near_names(key, base)} (a new one needs {needed} and the rest of its description)"
+        self.problems.append(self.changes.problem((*origin, key), what, at_key=True))
+        return True
+
+    def _entries(self, base: list[Any], change: dict[str, Any], path: Path, origin: Path) -> list[Any]:
+        result = list(base)
+        for key, value in change.items():
+            if len(key) > 9 or int(key) >= len(base):
+                self.problems.append(self.changes.problem((*origin, key), f"no entry {key}: the device has entries 0 to {len(base) - 1} here", at_key=True))
+            else:
+                result[int(key)] = self.merged(base[int(key)], value, (*path, int(key)), (*origin, key))
+        return result
+
+    def _take(self, path: Path, origin: Path) -> None:
+        below = len(origin)
+        self.places.replace(
+            path,
+            Places(
+                {(*path, *old[below:]): place for old, place in self.changes.values.items() if old[:below] == origin},
+                {(*path, *old[below:]): place for old, place in self.changes.keys.items() if old[:below] == origin},
+            ),
+        )

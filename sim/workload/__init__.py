@@ -1,0 +1,1 @@
+"""When requests arrive: periodic, Poisson, closed-loop and recorded streams, each reproducible from the scenario's seed."""

@@ -1,0 +1,129 @@
+"""The tile-padded law of matrix accelerators against a scalar re-calculation, and what it refuses."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from device_models.catalog.catalog import cost_classes, load_device
+from device_models.compute import invocation_costs, kernel_costs, kernel_seconds, max_frequency_hz, unit_supports
+from device_models.work import DType, KernelWork, Kind, Work
+
+PHONE = load_device("snapdragon_8_gen_2_phone")
+HZ = max_frequency_hz(PHONE, "npu")
+
+
+def row(kind: Kind, h: int, w: int, c_in: int, c_out: int, k: int = 1, dtype: DType = DType.F16, **more: object) -> KernelWork:
+    width = 2.0 if dtype == DType.F16 else 1.0
+    weights = 0 if kind in (Kind.ELEMENTWISE, Kind.POOL) else c_in * c_out * k * k
+    return KernelWork(
+        kind,
+        macs=h * w * weights,
+        h_in=h,
+        w_in=w,
+        h_out=h,
+        w_out=w,
+        c_in=c_in,
+        c_out=c_out,
+        kernel_h=k,
+        kernel_w=k,
+        in_elements=h * w * c_in,
+        out_elements=h * w * c_out,
+        weight_elements=weights,
+        in_bytes=h * w * c_in * width,
+        out_bytes=h * w * c_out * width,
+        weight_bytes=weights * width,
+        dtype=dtype,
+        weight_dtype=dtype,
+    )._replace(**more)  # type: ignore[arg-type]
+
+
+def up(value: float, multiple: int) -> int:
+    return max(math.ceil(value / multiple), 1) * multiple
+
+
+@pytest.mark.parametrize("key", ["float", "int8"])
+@pytest.mark.parametrize(("h", "w", "c_in", "c_out", "k"), [(56, 56, 64, 64, 3), (7, 7, 30, 100, 3), (13, 5, 256, 17, 5)])
+def test_a_convolution_costs_what_the_formula_says(key: str, h: int, w: int, c_in: int, c_out: int, k: int) -> None:
+    own = {name: float(value) for name, value in PHONE.units["npu"].parameters[key].items()}
+    dtype, tile_w, peak = (DType.F16, 4, 4096) if key == "float" else (DType.I8, 8, 16384)
+    work = row(Kind.CONV, h, w, c_in, c_out, k, dtype)
+    padded = up(h, 8) * up(w, tile_w) * up(c_out, 32) * up(c_in, 32) * k * k
+    compute = padded / (peak * own["efficiency"] * HZ)
+    memory = work.weight_bytes / (own["weight_rate"] * 67.2e9)
+    exact = own["overhead_s"] + (compute**3 + memory**3) ** (1 / 3)
+    got = kernel_seconds(kernel_costs(Work.stack([work]), PHONE, "npu"), HZ)[0]
+    assert got == pytest.approx(exact, rel=1e-6)
+
+
+def test_the_fitted_rates_of_the_chip_come_back() -> None:
+    """Efficiency x peak is the published fit: 5.56 float16 and 22.0 int8 tera-multiply-accumulates a second."""
+    own = PHONE.units["npu"].parameters
+    assert float(own["float"]["efficiency"]) * 4096 * HZ == pytest.approx(5.563e12, rel=1e-3)
+    assert float(own["int8"]["efficiency"]) * 16384 * HZ == pytest.approx(22.017e12, rel=1e-3)
+
+
+def test_a_network_that_does_not_fill_a_tile_pays_for_the_tile() -> None:
+    small, full = (kernel_costs(Work.stack([row(Kind.PW, 8, 8, c, c, dtype=DType.I8)]), PHONE, "npu").compute_cycles[0] for c in (1, 32))
+    assert small == pytest.approx(full, rel=1e-12)
+
+
+def test_elementwise_work_runs_on_the_vector_unit() -> None:
+    costs = kernel_costs(Work.stack([row(Kind.ELEMENTWISE, 56, 56, 64, 64)]), PHONE, "npu")
+    own = PHONE.units["npu"].parameters["float"]
+    assert costs.compute_cycles[0] == 0
+    assert costs.vector_cycles[0] == pytest.approx(56 * 56 * 64 / float(own["vector_elements_per_cycle"]), rel=1e-9)
+
+
+def test_branches_off_the_longest_path_cost_less_overhead() -> None:
+    on, off = (kernel_costs(Work.stack([row(Kind.PW, 14, 14, 64, 64, on_longest_path=flag)]), PHONE, "npu").overhead_cycles[0] for flag in (True, False))
+    assert off == pytest.approx(on * float(cost_classes()["npu_hexagon"].tables["float"]["par"]), rel=1e-9)
+
+
+def test_activations_spill_only_beyond_the_on_chip_memory() -> None:
+    inside, beyond = (kernel_costs(Work.stack([row(Kind.PW, 112, 112, 64, 64, live_bytes=live)]), PHONE, "npu").dram_bytes[0] for live in (8e6, 64e6))
+    assert inside == pytest.approx(64 * 64 * 2)
+    assert beyond > inside
+
+
+def test_sixteen_bit_activations_cost_more_than_eight() -> None:
+    work = Work.stack([row(Kind.CONV, 56, 56, 64, 64, 3, DType.I8)])
+    w8a8, w8a16 = kernel_costs(work, PHONE, "npu"), kernel_costs(work, PHONE, "npu", precision="w8a16")
+    assert 1.5 < w8a16.compute_cycles[0] / w8a8.compute_cycles[0] < 2.1
+
+
+def test_weights_of_language_models_stream_at_the_measured_share() -> None:
+    work = Work.stack([row(Kind.FC, 1, 1, 4096, 4096, dtype=DType.I8)])
+    small = kernel_costs(work, PHONE, "npu").memory_s[0]
+    large = kernel_costs(work, PHONE, "npu", network_weight_bytes=4e9).memory_s[0]
+    assert large == pytest.approx(4096 * 4096 / (0.43 * 67.2e9), rel=0.02)
+    assert small < large
+
+
+def test_each_runtime_has_its_own_fit() -> None:
+    work = Work.stack([row(Kind.CONV, 56, 56, 64, 64, 3, DType.I8)])
+    qnn, tflite, unknown = (kernel_costs(work, PHONE, "npu", runtime=name).compute_cycles[0] for name in (None, "tflite", "something_else"))
+    assert qnn == unknown != tflite
+
+
+def test_entering_the_unit_costs_time_and_copies() -> None:
+    costs = invocation_costs(PHONE, "npu", precision="int8")
+    assert costs.fixed_s == pytest.approx(41.2e-6, rel=1e-2)
+    assert costs.seconds(150528, 1000) == pytest.approx(costs.fixed_s + (0.25088 * 150528 + 1000) / 5.262e9, rel=1e-3)
+    assert invocation_costs(PHONE, "npu", precision="float16").seconds(150528, 1000) > costs.seconds(150528, 1000)
+
+
+def test_an_integer_only_unit_refuses_float() -> None:
+    kit = load_device("qcs6490_kit")
+    assert not unit_supports(kit.units["npu"], DType.F32)
+    assert unit_supports(kit.units["npu"], DType.I8)
+    with pytest.raises(ValueError, match=r"cannot run F16 kernels.*quantize the model"):
+        kernel_costs(Work.stack([row(Kind.CONV, 8, 8, 32, 32)]), kit, "npu")
+    assert invocation_costs(kit, "npu").fixed_s == pytest.approx(0.4234e-3, rel=1e-2)
+
+
+def test_user_code_runs_even_on_an_integer_only_unit() -> None:
+    costs = kernel_costs(Work.stack([KernelWork(Kind.CODE, macs=1e6)]), load_device("qcs6490_kit"), "npu")
+    assert np.isfinite(kernel_seconds(costs, 1e9)).all() and costs.vector_cycles[0] > 0

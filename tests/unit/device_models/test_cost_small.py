@@ -1,0 +1,124 @@
+"""Microcontrollers, fixed-function arrays and GPUs: their laws step by step."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from device_models.catalog.catalog import cost_classes, load_device
+from device_models.compute import invocation_costs, kernel_costs, kernel_seconds, max_frequency_hz
+from device_models.work import DType, KernelWork, Kind, Work
+
+L4R5, U55, GAP9, CORAL = (load_device(name) for name in ("stm32l4r5", "cortex_m55_ethos_u55", "gap9", "coral_dev_board"))
+
+
+def int8(kind: Kind, h: int, c_in: int, c_out: int, k: int = 1, groups: int = 1) -> KernelWork:
+    weights = c_in * c_out * k * k / groups
+    ins, outs = h * h * c_in, h * h * c_out
+    return KernelWork(kind, h * h * weights, 1, h, h, h, h, c_in, c_out, k, k, 1, groups, ins, outs, weights, ins, outs, weights, DType.I8, DType.I8)
+
+
+@pytest.mark.parametrize(("kind", "per_mac"), [(Kind.CONV, 1.96), (Kind.PW, 1.51), (Kind.DW, 12.4), (Kind.FC, 2.43), (Kind.FIRST, 0.84)])
+@pytest.mark.parametrize(("runtime", "library"), [("x_cube_ai", 0.64), ("tvm", 1.3), (None, 0.64)])
+def test_microcontroller_cycles_are_those_of_the_fit(kind: Kind, per_mac: float, runtime: str | None, library: float) -> None:
+    row = int8(kind, 16, 32, 32, 3, groups=32 if kind == Kind.DW else 1)
+    cycles = 1.45 * library * (row.macs * per_mac + 4.2 * row.out_elements + 1290)
+    costs = kernel_costs(Work.stack([row]), L4R5, "mcu", runtime=runtime)
+    assert kernel_seconds(costs, 120e6)[0] == pytest.approx(cycles / 120e6, rel=1e-12)
+    assert kernel_seconds(costs, 60e6)[0] == pytest.approx(cycles / 60e6, rel=1e-12)
+
+
+def test_float_on_a_microcontroller_costs_more_than_int8() -> None:
+    row = int8(Kind.CONV, 16, 32, 32, 3)
+    wide = row._replace(dtype=DType.F32, weight_dtype=DType.F32)
+    small, large = (kernel_costs(Work.stack([r]), L4R5, "mcu").compute_cycles[0] for r in (row, wide))
+    assert large > 2 * small
+
+
+def test_user_code_on_a_microcontroller_does_not_depend_on_the_kernel_library() -> None:
+    row = KernelWork(Kind.CODE, macs=1e5, in_bytes=1000, out_bytes=1000)
+    first, second = (kernel_costs(Work.stack([row]), L4R5, "mcu", runtime=name).compute_cycles[0] for name in ("x_cube_ai", "tvm"))
+    assert first == second == pytest.approx(1e5 / 0.7 + 2000 / 2.0)
+
+
+def test_ethos_u_is_the_larger_of_computing_and_memory() -> None:
+    """128 MACs a cycle in tiles of 2 positions x 8 outputs x 8 inputs; weights come from flash at 0.5 GB/s."""
+    heavy = int8(Kind.CONV, 32, 64, 64, 3)
+    costs = kernel_costs(Work.stack([heavy]), U55, "npu")
+    assert costs.compute_cycles[0] == pytest.approx(heavy.macs / (128 * 0.9), rel=1e-9)
+    streaming = int8(Kind.FC, 1, 512, 512)
+    costs = kernel_costs(Work.stack([streaming]), U55, "npu")
+    assert costs.memory_s[0] == pytest.approx(512 * 512 / 0.5e9 + 1024 / 4e9, rel=1e-9)
+    total = kernel_seconds(costs, 500e6)[0] - costs.overhead_cycles[0] / 500e6
+    assert total == pytest.approx(max(costs.memory_s[0], costs.compute_cycles[0] / 500e6), rel=0.012)
+
+
+def test_a_depthwise_layer_uses_one_of_eight_inputs_of_ethos_u() -> None:
+    row = int8(Kind.DW, 32, 64, 64, 3, groups=64)
+    assert kernel_costs(Work.stack([row]), U55, "npu").compute_cycles[0] == pytest.approx(8 * row.macs / (128 * 0.9), rel=1e-9)
+
+
+def test_edge_tpu_streams_only_weights_that_do_not_fit_on_chip() -> None:
+    row = int8(Kind.PW, 14, 512, 512)
+    small = kernel_costs(Work.stack([row]), CORAL, "npu", network_weight_bytes=4e6)
+    large = kernel_costs(Work.stack([row]), CORAL, "npu", network_weight_bytes=100e6)
+    assert small.dram_bytes[0] == 0 and small.memory_s[0] == 0
+    outside = 1 - 0.8 * 8 * 2**20 / 100e6
+    assert large.dram_bytes[0] == pytest.approx(512 * 512 * outside, rel=1e-9)
+    assert large.memory_s[0] == pytest.approx(512 * 512 * outside / 4.2e8, rel=1e-9)
+
+
+def test_edge_tpu_is_entered_at_the_fitted_cost() -> None:
+    assert invocation_costs(CORAL, "npu").fixed_s == pytest.approx(5.7e-4)
+
+
+def test_gap9_time_scales_with_its_clock() -> None:
+    costs = kernel_costs(Work.stack([int8(Kind.CONV, 16, 32, 32, 3)]), GAP9, "npu")
+    compute_s = [float(kernel_seconds(costs, hertz)[0] - costs.memory_s[0]) for hertz in (240e6, 370e6)]
+    assert compute_s[0] / compute_s[1] == pytest.approx(370 / 240, rel=1e-9)
+
+
+def test_gpu_launch_overhead_does_not_scale_with_the_clock() -> None:
+    phone = load_device("snapdragon_8_gen_3_phone")
+    tiny = KernelWork(Kind.PW, macs=64.0, c_in=8, c_out=8, in_bytes=16, out_bytes=16, dtype=DType.F16)
+    costs = kernel_costs(Work.stack([tiny]), phone, "gpu")
+    assert costs.fixed_s[0] == pytest.approx(45e-6)
+    assert kernel_seconds(costs, 231e6)[0] == pytest.approx(kernel_seconds(costs, 834e6)[0], rel=0.01)
+
+
+def test_gpu_rate_is_the_fitted_share_of_the_peak() -> None:
+    phone = load_device("snapdragon_8_gen_3_phone")
+    big = KernelWork(Kind.PW, macs=1e10, h_out=1e3, w_out=1e3, c_in=8e3, c_out=8e3, dtype=DType.F16)
+    costs = kernel_costs(Work.stack([big]), phone, "gpu")
+    assert 1e10 / costs.compute_cycles[0] == pytest.approx(0.07 * 3072, rel=0.01)
+
+
+def test_gpu_without_int8_arithmetic_runs_int8_as_float16() -> None:
+    phone = load_device("snapdragon_8_gen_3_phone")
+    half, byte = (
+        kernel_costs(Work.stack([KernelWork(Kind.PW, macs=1e9, h_out=100, w_out=100, c_in=512, c_out=512, dtype=d)]), phone, "gpu")
+        for d in (DType.F16, DType.I8)
+    )
+    assert byte.compute_cycles[0] == pytest.approx(half.compute_cycles[0], rel=1e-12)
+
+
+def test_tensor_cores_of_the_jetson_carry_int8() -> None:
+    jetson = load_device("jetson_orin_nano")
+    half, byte = (
+        kernel_costs(Work.stack([KernelWork(Kind.PW, macs=1e9, h_out=100, w_out=100, c_in=512, c_out=512, dtype=d)]), jetson, "gpu")
+        for d in (DType.F16, DType.I8)
+    )
+    assert half.compute_cycles[0] / byte.compute_cycles[0] == pytest.approx(8, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["array_edgetpu", "array_ethos_u55", "array_gap9"])
+def test_array_tiles_are_whole_numbers(name: str) -> None:
+    values = cost_classes()[name].values
+    assert all(float(values[key]) == math.floor(float(values[key])) for key in ("tile_pixels", "tile_c_out", "tile_c_in"))
+
+
+def test_highest_clock_of_every_small_device_is_the_submitted_one() -> None:
+    assert [max_frequency_hz(load_device(n), "mcu") for n in ("stm32l4r5", "stm32h7a3", "stm32u575")] == [120e6, 280e6, 160e6]
+    assert np.isclose(max_frequency_hz(GAP9, "npu"), 370e6)

@@ -1,0 +1,176 @@
+"""Writes small .tflite files for the tests, field by field with the generated builders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import flatbuffers
+import numpy as np
+import tflite
+
+TYPES = {"f4": 0, "f2": 1, "i4": 2, "u1": 3, "i8": 4, "b1": 6, "i2": 7, "i1": 9}
+
+
+@dataclass
+class T:
+    """A tensor; ``data``: stored values; ``kind``: TensorType where the data's type does not tell it."""
+
+    shape: tuple[int, ...]
+    data: np.ndarray | None = None
+    kind: int = 0
+    signature: tuple[int, ...] | None = None
+    scale: tuple[float, ...] = ()
+    zero: tuple[int, ...] = ()
+    axis: int = 0
+    variable: bool = False
+    sparse: bool = False
+
+
+@dataclass
+class Op:
+    code: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: tuple[str, dict[str, Any]] | None = None
+    custom: str = ""
+    custom_options: bytes = b""
+
+
+@dataclass
+class Net:
+    """Tensors and operators of the main subgraph, and how many further subgraphs there are."""
+
+    tensors: list[T] = field(default_factory=list)
+    ops: list[Op] = field(default_factory=list)
+    inputs: tuple[int, ...] = (0,)
+    outputs: tuple[int, ...] | None = None
+    subgraphs: int = 1
+
+    def add(self, *shape: int, **more: Any) -> int:
+        self.tensors.append(T(shape, **more))
+        return len(self.tensors) - 1
+
+    def stored(self, values: Any, dtype: str = "f4", **more: Any) -> int:
+        array = np.asarray(values, dtype=dtype)
+        self.tensors.append(T(array.shape, array, TYPES[dtype], **more))
+        return len(self.tensors) - 1
+
+    def op(self, code: str, inputs: tuple[int, ...], *outputs: int, options: tuple[str, dict[str, Any]] | None = None, **more: Any) -> None:
+        self.ops.append(Op(code, inputs, outputs, options, **more))
+
+    def bytes(self) -> bytes:
+        return _write(self)
+
+
+def _vector(builder: flatbuffers.Builder, values: Any, dtype: Any) -> int:
+    return builder.CreateNumpyVector(np.asarray(values, dtype=dtype))
+
+
+def _tables(builder: flatbuffers.Builder, offsets: list[int]) -> int:
+    builder.StartVector(4, len(offsets), 4)
+    for offset in reversed(offsets):
+        builder.PrependUOffsetTRelative(offset)
+    return builder.EndVector()
+
+
+def _options(builder: flatbuffers.Builder, options: tuple[str, dict[str, Any]]) -> int:
+    kind, values = options
+    module = getattr(tflite, kind)
+    stored = {key: _vector(builder, value, np.int32) if isinstance(value, list | tuple) else value for key, value in values.items()}
+    getattr(tflite, f"{kind}Start")(builder)
+    for key, value in stored.items():
+        getattr(tflite, f"{kind}Add{key}")(builder, value)
+    assert module is not None
+    return getattr(tflite, f"{kind}End")(builder)
+
+
+def _tensor(builder: flatbuffers.Builder, index: int, tensor: T, buffer: int) -> int:
+    name, shape = builder.CreateString(f"tensor {index};fused"), _vector(builder, tensor.shape, np.int32)
+    signature = _vector(builder, tensor.signature, np.int32) if tensor.signature else 0
+    quantization = sparsity = 0
+    if tensor.scale:
+        scale, zero = _vector(builder, tensor.scale, np.float32), _vector(builder, tensor.zero or (0,) * len(tensor.scale), np.int64)
+        tflite.QuantizationParametersStart(builder)
+        tflite.QuantizationParametersAddScale(builder, scale)
+        tflite.QuantizationParametersAddZeroPoint(builder, zero)
+        tflite.QuantizationParametersAddQuantizedDimension(builder, tensor.axis)
+        quantization = tflite.QuantizationParametersEnd(builder)
+    if tensor.sparse:
+        tflite.SparsityParametersStart(builder)
+        sparsity = tflite.SparsityParametersEnd(builder)
+    tflite.TensorStart(builder)
+    tflite.TensorAddName(builder, name)
+    tflite.TensorAddShape(builder, shape)
+    tflite.TensorAddType(builder, tensor.kind)
+    tflite.TensorAddBuffer(builder, buffer)
+    for offset, add in ((signature, tflite.TensorAddShapeSignature), (quantization, tflite.TensorAddQuantization), (sparsity, tflite.TensorAddSparsity)):
+        if offset:
+            add(builder, offset)
+    if tensor.variable:
+        tflite.TensorAddIsVariable(builder, True)
+    return tflite.TensorEnd(builder)
+
+
+def _operator(builder: flatbuffers.Builder, op: Op, code: int) -> int:
+    inputs, outputs = _vector(builder, op.inputs, np.int32), _vector(builder, op.outputs, np.int32)
+    options = _options(builder, op.options) if op.options else 0
+    custom = builder.CreateByteVector(op.custom_options) if op.custom_options else 0
+    tflite.OperatorStart(builder)
+    tflite.OperatorAddOpcodeIndex(builder, code)
+    tflite.OperatorAddInputs(builder, inputs)
+    tflite.OperatorAddOutputs(builder, outputs)
+    if op.options:
+        tflite.OperatorAddBuiltinOptionsType(builder, getattr(tflite.BuiltinOptions, op.options[0]))
+        tflite.OperatorAddBuiltinOptions(builder, options)
+    if custom:
+        tflite.OperatorAddCustomOptions(builder, custom)
+    return tflite.OperatorEnd(builder)
+
+
+def _code(builder: flatbuffers.Builder, code: str, custom: str) -> int:
+    number = getattr(tflite.BuiltinOperator, code)
+    text = builder.CreateString(custom) if custom else 0
+    tflite.OperatorCodeStart(builder)
+    tflite.OperatorCodeAddDeprecatedBuiltinCode(builder, min(number, 127))
+    tflite.OperatorCodeAddBuiltinCode(builder, number)
+    if custom:
+        tflite.OperatorCodeAddCustomCode(builder, text)
+    return tflite.OperatorCodeEnd(builder)
+
+
+def _subgraph(builder: flatbuffers.Builder, net: Net, tensors: list[int], operators: list[int]) -> int:
+    outputs = net.outputs if net.outputs is not None else net.ops[-1].outputs
+    lists = [_tables(builder, tensors), _vector(builder, net.inputs, np.int32), _vector(builder, outputs, np.int32), _tables(builder, operators)]
+    tflite.SubGraphStart(builder)
+    adders = (tflite.SubGraphAddTensors, tflite.SubGraphAddInputs, tflite.SubGraphAddOutputs, tflite.SubGraphAddOperators)
+    for add, offset in zip(adders, lists, strict=True):
+        add(builder, offset)
+    return tflite.SubGraphEnd(builder)
+
+
+def _write(net: Net) -> bytes:
+    builder = flatbuffers.Builder(1024)
+    stored: list[np.ndarray | None] = [None]
+    tensors = []
+    for index, tensor in enumerate(net.tensors):
+        stored += [tensor.data] if tensor.data is not None else []
+        tensors.append(_tensor(builder, index, tensor, len(stored) - 1 if tensor.data is not None else 0))
+    names = list(dict.fromkeys((op.code, op.custom) for op in net.ops))
+    codes = [_code(builder, *name) for name in names]
+    operators = [_operator(builder, op, names.index((op.code, op.custom))) for op in net.ops]
+    graphs = [_subgraph(builder, net, tensors, operators) for _ in range(net.subgraphs)]
+    buffers = []
+    for data in stored:
+        values = builder.CreateByteVector(data.tobytes()) if data is not None else 0
+        tflite.BufferStart(builder)
+        if data is not None:
+            tflite.BufferAddData(builder, values)
+        buffers.append(tflite.BufferEnd(builder))
+    lists = [_tables(builder, codes), _tables(builder, graphs), _tables(builder, buffers)]
+    tflite.ModelStart(builder)
+    tflite.ModelAddVersion(builder, 3)
+    for add, offset in zip((tflite.ModelAddOperatorCodes, tflite.ModelAddSubgraphs, tflite.ModelAddBuffers), lists, strict=True):
+        add(builder, offset)
+    builder.Finish(tflite.ModelEnd(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())

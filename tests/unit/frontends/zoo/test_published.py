@@ -1,0 +1,79 @@
+"""Every model against figures others published of it."""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from sim.frontends.zoo import MODELS, Published, build
+from sim.frontends.zoo.counting import counted
+from sim.frontends.zoo.entry import printed
+from sim.graph.ir import Graph
+
+ROWS = [pytest.param(name, row, id=f"{name}-{index}") for name, entry in MODELS.items() for index, row in enumerate(entry.published)]
+NO_PUBLISHED_PARAMETERS = {"mobilenet_v1_0.25_96", "resnet8", "fc_autoencoder", "lstm", "gru", "deeplab_v3_plus"}
+NO_PUBLISHED_WORK = {"distilbert", "mobilebert"}
+
+
+@cache
+def model(name: str, options: tuple[tuple[str, object], ...]) -> Graph:
+    return build(name, **dict(options))
+
+
+def graph_of(name: str, row: Published) -> Graph:
+    return model(name, tuple(row.options.items()))
+
+
+def agrees(ours: float, text: str) -> bool:
+    """Within 1 %, or as near as the source's last digit says."""
+    value, half_digit = printed(text)
+    return abs(ours - value) <= max(0.01 * value, half_digit)
+
+
+@pytest.mark.parametrize(("name", "row"), ROWS)
+def test_parameters(name: str, row: Published) -> None:
+    if not row.parameters:
+        pytest.skip("the source prints no parameters")
+    ours = graph_of(name, row).parameters() + sum(model(other, ()).parameters() for other in row.together_with)
+    assert agrees(ours, row.parameters), f"{ours} and {row.parameters} of {row.source}"
+
+
+@pytest.mark.parametrize(("name", "row"), ROWS)
+def test_work(name: str, row: Published) -> None:
+    if not row.work:
+        pytest.skip("the source prints no MACs or FLOPs")
+    ours = counted(graph_of(name, row), row.convention)
+    assert agrees(ours, row.work), f"{ours} and {row.work} of {row.source}"
+
+
+def test_every_model_has_published_figures_or_is_known_to_have_none() -> None:
+    whisper = {name for name in MODELS if name.startswith("whisper")}
+    decoders = {name for name in MODELS if MODELS[name].family == "llama:decoder"}
+    assert {name for name, entry in MODELS.items() if not any(row.parameters for row in entry.published)} - whisper == NO_PUBLISHED_PARAMETERS
+    assert {name for name, entry in MODELS.items() if not any(row.work for row in entry.published)} == NO_PUBLISHED_WORK | whisper | decoders
+
+
+FROM_TORCHVISION = [name for name, entry in MODELS.items() if any(row.source.startswith("torchvision") and not row.options for row in entry.published)]
+
+
+@pytest.mark.parametrize("name", FROM_TORCHVISION)
+def test_figures_said_to_be_torchvisions_are_torchvisions(name: str, shared: Path) -> None:
+    """The table's numbers against the list read from torchvision's own files."""
+    with open(shared / "facts" / "torchvision_models.csv") as file:
+        rows = list(csv.reader(file))[1:]
+    entry = MODELS[name]
+    row = next(row for row in entry.published if row.source.startswith("torchvision"))
+    assert entry.accuracy
+    figures = (pytest.approx(float(row.work) / 1e9), pytest.approx(entry.accuracy.value))
+    same = [known for known in rows if (float(known[3]), float(known[4])) == figures]
+    assert same, f"no torchvision model has {row.work} MACs and {entry.accuracy}"
+    if row.parameters and same[0][2]:
+        assert int(same[0][2]) == int(row.parameters)
+
+
+@pytest.mark.parametrize(("text", "value", "half_digit"), [("4.24e6", 4.24e6, 5e3), ("569e6", 569e6, 5e5), ("3504872", 3504872, 0.5), ("0.40e9", 0.4e9, 5e6)])
+def test_printed_figures_carry_their_precision(text: str, value: float, half_digit: float) -> None:
+    assert printed(text) == (pytest.approx(value), pytest.approx(half_digit))

@@ -1,0 +1,6 @@
+"""Makes the hand-made devices and programs of ``synthetic`` importable."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
