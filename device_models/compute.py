@@ -13,7 +13,7 @@ import numpy as np
 
 from device_models.catalog.catalog import cost_classes
 from device_models.cost_array import array_costs
-from device_models.cost_context import MAC_FORMATS, CostContext
+from device_models.cost_context import MAC_FORMATS, CostContext, weight_traffic
 from device_models.cost_cpu import cpu_costs
 from device_models.cost_gpu import gpu_costs
 from device_models.cost_mcu import mcu_costs
@@ -194,7 +194,7 @@ def _context(
         slowest=min(1.0, *sorted(speeds, reverse=True)[: max(threads, 1)]) if len(speeds) > 1 else 1.0,
         combined=float(sum(speeds)),
         runtime=runtime,
-        network_weight_bytes=float(work.weight_bytes.sum()) if network_weight_bytes is None else network_weight_bytes,
+        network_weight_bytes=float((weight_traffic(work) / work.steps).sum()) if network_weight_bytes is None else network_weight_bytes,
         on_chip_bytes=float(spec.on_chip_bytes),
     )
 

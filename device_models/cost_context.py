@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from device_models.cost_classes import CostClass
 from device_models.figure import Figure
 from device_models.spec import MemorySpec, UnitSpec
-from device_models.work import DType
+from device_models.work import DType, Kind, Work
 
 MAC_FORMATS: dict[int, tuple[str, ...]] = {
     # number format -> columns of ``macs_per_cycle`` that can carry it, the best first
@@ -57,6 +59,11 @@ class CostContext:
     def table(self, name: str) -> dict[str, Figure]:
         return self.cost_class.table(name)
 
+    def by_kind(self, table: str, default: float | None = None) -> np.ndarray:
+        """A table of the class as an array to index with ``work.kind``; ``default`` for the kinds it does not name."""
+        named = self.table(table)
+        return np.array([float(named.get(kind.name.lower(), 1.0 if default is None else default)) for kind in Kind])
+
     def parameters(self, key: str) -> Mapping[str, Figure]:
         """The unit's own parameters: those fitted with this runtime (``int8.tflite``) over the plain ones (``int8``)."""
         plain = self.unit.parameters.get(key, {})
@@ -70,3 +77,13 @@ class CostContext:
             if name in rates:
                 return float(rates[name])
         return float(min(rates.values()))
+
+    def by_format(self, rate: Callable[[int], float]) -> np.ndarray:
+        """``rate`` of every number format as an array to index with ``work.dtype``."""
+        return np.array([rate(dtype) for dtype in DType])
+
+
+def weight_traffic(work: Work) -> np.ndarray:
+    """Weight bytes each kernel reads, ``[kernels]``: a recurrent layer all of them at every step, a look-up only its rows."""
+    rows = work.weight_bytes * np.minimum(work.out_elements / np.maximum(work.weight_elements, 1.0), 1.0)
+    return np.where(work.kind == Kind.EMBED, rows, work.weight_bytes * work.steps)

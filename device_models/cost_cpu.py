@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from device_models.cost_context import CostContext
+from device_models.cost_context import CostContext, weight_traffic
 from device_models.kernel_costs import KernelCosts
 from device_models.work import DType, Kind, Work
 
@@ -47,17 +47,17 @@ def cpu_costs(work: Work, context: CostContext) -> KernelCosts:
     cache_s_per_byte = 1.0 / (rates.cache_bytes_per_cycle * context.max_hz)  # at the highest clock, where the fit was made
     weight_miss_s = np.maximum(1.0 / memory_rate - cache_s_per_byte, 0.0)
     moved = act_bytes * element_factor(work, context)
-    weight_traffic = work.weight_bytes * work.steps  # a recurrent layer reads its weights at every step
-    mac_rate = np.array([rates.macs_per_cycle(context, dtype) for dtype in work.dtype]) if len(work) else np.zeros(0)
+    weight_bytes = weight_traffic(work)
+    mac_rate = context.by_format(lambda dtype: rates.macs_per_cycle(context, dtype))[work.dtype]
     return KernelCosts(
         fixed_s=np.zeros(len(work)),
         overhead_cycles=rates.overhead_cycles * overhead_factor(work, context),
         vector_cycles=np.zeros(len(work)),
         compute_cycles=mac_equivalents(work, context, rates.winograd, rates.int8) / mac_rate
         + code_cycles(work, context)
-        + (moved + weight_traffic) / rates.cache_bytes_per_cycle,
-        memory_s=moved * act_misses / rates.memory_bytes_per_s + weight_traffic * weight_misses * weight_miss_s,
-        dram_bytes=act_bytes * act_misses + weight_traffic * weight_misses,
+        + (moved + weight_bytes) / rates.cache_bytes_per_cycle,
+        memory_s=moved * act_misses / rates.memory_bytes_per_s + weight_bytes * weight_misses * weight_miss_s,
+        dram_bytes=act_bytes * act_misses + weight_bytes * weight_misses,
         exponent=1.0,
     )
 
@@ -116,8 +116,7 @@ def _delta(context: CostContext, name: str, n: int) -> float:
 
 def mac_equivalents(work: Work, context: CostContext, winograd: float = 1.0, int8: float = 1.0) -> np.ndarray:
     """Multiply-accumulates ``[kernels]`` weighted by how well each kind runs (1 = pointwise convolution)."""
-    kinds = context.table("kinds")
-    factor = np.array([float(kinds.get(Kind(kind).name.lower(), 1.0)) for kind in work.kind]) if len(work) else np.zeros(0)
+    factor = context.by_kind("kinds")[work.kind]
     integer = np.isin(work.dtype, INTEGER)
     c3, dw = work.kind == Kind.C3, work.kind == Kind.DW
     factor = np.where(dw & (work.stride >= 2), factor * context.value("dw_stride2"), factor)
@@ -133,8 +132,7 @@ def mac_equivalents(work: Work, context: CostContext, winograd: float = 1.0, int
 
 def _int8_factor(work: Work, context: CostContext) -> np.ndarray:
     """Cost of an int8 kernel relative to the float one of its kind."""
-    table = context.table("int8")
-    return np.array([float(table.get(Kind(kind).name.lower(), table["pw"])) for kind in work.kind]) if len(work) else np.zeros(0)
+    return np.asarray(context.by_kind("int8", default=float(context.table("int8")["pw"]))[work.kind])
 
 
 def _saturation(work: Work) -> np.ndarray:

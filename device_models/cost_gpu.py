@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from device_models.cost_context import CostContext
+from device_models.cost_context import CostContext, weight_traffic
 from device_models.cost_cpu import INTEGER, element_factor, mac_equivalents, miss_rates, overhead_factor, stream_rates
 from device_models.kernel_costs import KernelCosts
 from device_models.work import DType, Kind, Work
@@ -18,11 +18,11 @@ def gpu_costs(work: Work, context: CostContext) -> KernelCosts:
     own = context.parameters("float")
     efficiency = context.value("efficiency") * float(own.get("efficiency", 1.0))
     cores = float(context.unit.cores)
-    rate = np.array([efficiency * cores * _peak(context, dtype) for dtype in work.dtype]) if len(work) else np.zeros(0)
+    rate = efficiency * cores * context.by_format(lambda dtype: _peak(context, dtype))[work.dtype]
     memory_rate = context.value("memory_share") * float(context.memory.bandwidth_bytes_per_s)
     act_bytes = work.in_bytes + work.out_bytes
     act_misses, weight_misses = miss_rates(context, act_bytes)
-    weight_traffic = work.weight_bytes * work.steps
+    weight_bytes = weight_traffic(work)
     vector_rate = context.value("code_operations_per_cycle") * cores
     return KernelCosts(
         fixed_s=context.value("overhead_s") * float(own.get("overhead", 1.0)) * overhead_factor(work, context),
@@ -30,8 +30,8 @@ def gpu_costs(work: Work, context: CostContext) -> KernelCosts:
         vector_cycles=np.zeros(len(work)),
         compute_cycles=mac_equivalents(work, context) / rate + np.where(work.kind == Kind.CODE, work.macs / vector_rate, 0.0),
         # what hits the GPU's cache still passes the same ports: the miss share only decides what reaches the memory
-        memory_s=act_bytes * element_factor(work, context) / memory_rate + weight_traffic / stream_rates(work, context, memory_rate),
-        dram_bytes=act_bytes * act_misses + weight_traffic * weight_misses,
+        memory_s=act_bytes * element_factor(work, context) / memory_rate + weight_bytes / stream_rates(work, context, memory_rate),
+        dram_bytes=act_bytes * act_misses + weight_bytes * weight_misses,
         exponent=1.0,
     )
 

@@ -16,8 +16,7 @@ from device_models.work import DType, Kind, Work
 
 def mcu_costs(work: Work, context: CostContext) -> KernelCosts:
     """Costs ``[kernels]`` of ``work`` on a microcontroller core (cycles of its clock, bytes of SRAM)."""
-    kinds = context.table("cycles_per_mac")
-    per_mac = np.array([float(kinds.get(Kind(kind).name.lower(), kinds["conv"])) for kind in work.kind]) if len(work) else np.zeros(0)
+    per_mac = context.by_kind("cycles_per_mac", default=float(context.table("cycles_per_mac")["conv"]))[work.kind]
     per_mac = per_mac * np.where(np.isin(work.dtype, (*INTEGER, DType.BOOL)), 1.0, context.value("float_factor"))
     library = float(context.table("libraries").get(context.runtime or "", context.value("library")))
     factor = context.value("core") * library * float(context.parameters("int8").get("compute", 1.0))

@@ -13,13 +13,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from device_models.cost_context import CostContext
+from device_models.cost_context import CostContext, weight_traffic
 from device_models.cost_cpu import INTEGER
 from device_models.kernel_costs import KernelCosts
 from device_models.work import DType, Kind, Work
 
 _VECTOR_KINDS = (Kind.ELEMENTWISE, Kind.EXP, Kind.POOL, Kind.NORM, Kind.SOFTMAX, Kind.PERMUTE, Kind.LRN, Kind.QUANT, Kind.DATA, Kind.EMBED, Kind.DETECT)
-_DENSE = (Kind.PW, Kind.C3, Kind.CONV, Kind.FIRST, Kind.GCONV)
+_ROWWISE = (Kind.ELEMENTWISE, Kind.EXP, Kind.NORM, Kind.PERMUTE, Kind.LRN, Kind.QUANT, Kind.DATA, Kind.GEMM)
 
 
 def npu_costs(work: Work, context: CostContext) -> KernelCosts:
@@ -41,8 +41,9 @@ def _costs(work: Work, context: CostContext, key: str) -> KernelCosts:
     vector = _vector_elements(work, shared, integer) * wide / float(own["vector_elements_per_cycle"])
     sequence = np.where(work.on_longest_path, 1.0, float(shared["par"])) * np.maximum(work.steps, 1.0)
     spilled = 2 * np.minimum(work.in_bytes + work.out_bytes, float(shared["spill"]) * np.maximum(work.live_bytes - context.on_chip_bytes, 0.0))
-    traffic = work.weight_bytes * work.steps + spilled
-    code = np.where(work.kind == Kind.CODE, work.macs / float(own["vector_elements_per_cycle"]), 0.0)
+    is_code = work.kind == Kind.CODE
+    traffic = weight_traffic(work) + np.where(is_code, work.in_bytes + work.out_bytes, spilled)
+    code = np.where(is_code, work.macs / float(own["vector_elements_per_cycle"]), 0.0)
     return KernelCosts(
         fixed_s=np.zeros(len(work)),
         overhead_cycles=float(own["overhead_s"]) * context.max_hz * sequence + vector + code,
@@ -67,9 +68,9 @@ def _up(values: np.ndarray, multiple: float) -> np.ndarray:
 
 
 def _spatial(h: np.ndarray, w: np.ndarray, integer: bool) -> np.ndarray:
-    """Output positions padded to tiles of 8 x 4 (float16) or 8 x 8 (int8); a single row is padded as a line."""
+    """Output positions padded to tiles of 8 x 4 (float16) or 8 x 8 (int8); rows without a second extent are padded as a line."""
     tile_h, tile_w = (8, 8) if integer else (8, 4)
-    return np.where(h <= 1, _up(h * w, tile_h * tile_w), _up(h, tile_h) * _up(w, tile_w))
+    return np.where((h <= 1) | (w <= 1), _up(h * w, tile_h * tile_w), _up(h, tile_h) * _up(w, tile_w))
 
 
 def _padded_macs(work: Work, shared: Mapping[str, float], integer: bool) -> np.ndarray:
@@ -97,9 +98,11 @@ def _padded_macs(work: Work, shared: Mapping[str, float], integer: bool) -> np.n
 def _vector_elements(work: Work, shared: Mapping[str, float], integer: bool) -> np.ndarray:
     """Padded elements the vector unit passes over, ``[kernels]``."""
     output = work.batch * _spatial(work.h_out, work.w_out, integer) * _up(work.c_out, 32)
-    single_row = (work.h_out <= 1) & (work.w_out > 1)
-    output = np.where(single_row & np.isin(work.kind, _VECTOR_KINDS), output * float(shared["flat"]), output)
-    inputs = work.batch * _spatial(work.h_in, work.w_in, integer) * _up(work.c_in, 32)
+    # a sequence [T, C] fills one row of the tiles; attention scores have a second extent (heads), which their rows hide
+    sequence = (np.minimum(work.h_out, work.w_out) <= 1) & (work.h_out * work.w_out > 1) & np.isin(work.kind, _ROWWISE)
+    output = np.where(sequence, output * float(shared["flat"]), output)
+    output = np.maximum(output, work.out_elements)  # kinds whose shape says nothing still move their elements
+    inputs = np.maximum(work.batch * _spatial(work.h_in, work.w_in, integer) * _up(work.c_in, 32), work.in_elements)
     global_pool = (work.kind == Kind.POOL) & (work.h_out * work.w_out <= 1)
     normalises_image = np.isin(work.kind, (Kind.ELEMENTWISE, Kind.NORM)) & (work.c_out <= 4) & (work.h_out * work.w_out >= 1024)
     own = np.where(np.isin(work.kind, _VECTOR_KINDS), np.where(global_pool, inputs, output), 0.0)

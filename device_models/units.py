@@ -171,7 +171,8 @@ def format_quantity(value: float, dimension: str, digits: int = 3) -> str:
     if dimension == "time" and abs(value) >= 1:
         return f"{_significant(value, digits)} s"
     for step, prefix in _STEPS:
-        if abs(value) >= step * (1 - 0.5 * 10.0**-digits):
+        # a prefix that could not be read back is not written (half a byte a second is no millibyte)
+        if abs(value) >= step * (1 - 0.5 * 10.0**-digits) and prefix + symbol in DIMENSIONS[dimension].units:
             return f"{_significant(value / step, digits)} {prefix}{symbol}"
     return f"{value:.{digits}g} {symbol}"
 

@@ -71,7 +71,20 @@ class Table:
 def _spans() -> Table:
     # first and last: kernel positions within the segment, fractions included (2.25 = a quarter into the third kernel);
     # -1 .. 0 is the segment's entry: dispatch, synchronisation, copies
-    return Table(unit="h", start_s="d", end_s="d", request="q", stage="h", repeat="l", program="h", segment="l", first="d", last="d", frequency_hz="d", share="d")
+    return Table(
+        unit="h",
+        start_s="d",
+        end_s="d",
+        request="q",
+        stage="h",
+        repeat="l",
+        program="h",
+        segment="l",
+        first="d",
+        last="d",
+        frequency_hz="d",
+        share="d",
+    )
 
 
 def _requests() -> Table:

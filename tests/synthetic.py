@@ -68,26 +68,30 @@ def device(
     return DeviceSpec.model_validate(spec | more)
 
 
-def costs(compute_s: Sequence[float], memory_s: Sequence[float] | None = None, fixed_s: float = 0.0, exponent: float = 1.0, at_hz: float = POINTS[-1]) -> KernelCosts:
-    """Kernels that take these times alone at ``at_hz``; memory time is at the device's full bandwidth."""
+def costs(compute_s: Sequence[float], memory_s: Sequence[float] | None = None, fixed_s: float = 0.0, exponent: float = 1.0) -> KernelCosts:
+    """Kernels that take these times alone at the highest frequency; memory time is at the device's full bandwidth."""
     kernels = len(compute_s)
     memory = np.zeros(kernels) if memory_s is None else np.asarray(memory_s, float)
     return KernelCosts(
         fixed_s=np.full(kernels, fixed_s),
         overhead_cycles=np.zeros(kernels),
         vector_cycles=np.zeros(kernels),
-        compute_cycles=np.asarray(compute_s, float) * at_hz,
+        compute_cycles=np.asarray(compute_s, float) * POINTS[-1],
         memory_s=memory,
         dram_bytes=memory * BANDWIDTH,
         exponent=exponent,
     )
 
 
-def segment(unit: str, kernel_costs: KernelCosts, index: int = 0, after: Sequence[int] = (), entry_s: float = 0.0, entry_bytes: float = 0.0, first: int = 0) -> Segment:
+def segment(
+    unit: str, kernel_costs: KernelCosts, index: int = 0, after: Sequence[int] = (), entry_s: float = 0.0, entry_bytes: float = 0.0, first: int = 0
+) -> Segment:
     return Segment(index, unit, first, first + len(kernel_costs), tuple(after), kernel_costs, entry_s, entry_bytes, "given")
 
 
-def program(name: str, *segments: Segment, weights_bytes: float = 1e6, arena_bytes: int = 100_000, load_s: float = 0.0, first_inference_s: float = 0.0) -> Program:
+def program(
+    name: str, *segments: Segment, weights_bytes: float = 1e6, arena_bytes: int = 100_000, load_s: float = 0.0, first_inference_s: float = 0.0
+) -> Program:
     kernels = sum(len(part) for part in segments)
     names = tuple(f"kernel_{index}" for index in range(kernels))
     return Program(

@@ -90,11 +90,13 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _print(first: dict[str, Any], second: dict[str, Any], rows: list[Row]) -> None:
     from sim.cli.table import print_table
+    from sim.report.safe_text import printable
 
-    title = [f"{data['scenario']} on {data['device']['name']}, seed {data['seed']}" for data in (first, second)]
-    shown = [["", *title, ""], ["verdict", *("VALID" if data["valid"] else "INVALID" for data in (first, second)), ""]]
-    shown += [[path, _written(a, unit), _written(b, unit), _change(a, b)] for path, a, b, unit in rows]
-    print_table(["metric", "A", "B", "change"], shown, right=(3,), flexible=0)
+    for letter, data in (("A", first), ("B", second)):
+        print(printable(f"{letter}  {data['scenario']} on {data['device']['title']}, seed {data['seed']}: {'VALID' if data['valid'] else 'INVALID'}"))
+    print()
+    shown = [[path, _written(a, unit), _written(b, unit), _change(a, b, unit)] for path, a, b, unit in rows]
+    print_table(["metric", "A", "B", "change"], shown, right=(1, 2, 3), flexible=0)
 
 
 def _written(value: float | None, unit: str) -> str:
@@ -102,16 +104,18 @@ def _written(value: float | None, unit: str) -> str:
     from sim.report.numbers import count
 
     if value is None:
-        return "unknown"
+        return "-"
     dimension = {"s": "time", "J": "energy", "W": "power", "B": "bytes", "Hz": "frequency", "degC": "temperature"}.get(unit)
     if dimension is None:
         return count(value) if isinstance(value, int) or value >= 1000 else f"{value:.4g}" + ("" if unit == "1" else f" {unit}")
     return format_quantity(value, dimension, 4)
 
 
-def _change(a: float | None, b: float | None) -> str:
+def _change(a: float | None, b: float | None, unit: str) -> str:
     if a is None or b is None:
         return ""
     if a == b:
         return "="
-    return f"{100 * (b - a) / abs(a):+.1f} %" if a else "new"
+    if unit == "degC":  # a zero that means nothing: no ratio
+        return f"{b - a:+.2f} K"
+    return f"{100 * (b - a) / abs(a):+.1f} %" if a else "was 0"

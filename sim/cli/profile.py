@@ -128,7 +128,7 @@ def _data(program: Program, device: DeviceSpec, profile: OperatorProfile) -> dic
 
 def _print_head(program: Program, device: DeviceSpec, profile: OperatorProfile) -> None:
     from device_models.units import format_quantity
-    from sim.report.numbers import count
+    from sim.report.numbers import count, three_digits
     from sim.report.safe_text import printable
 
     print(printable(f"{program.model}   {program.precision}   {program.runtime} on {device.title}"))
@@ -139,7 +139,7 @@ def _print_head(program: Program, device: DeviceSpec, profile: OperatorProfile) 
     energy = f"{format_quantity(profile.energy_j, 'energy')} (units and memory, without the rest of the device)"
     print(f"{count(program.macs)}MAC, {count(program.parameters)} parameters, {len(profile.operators)} kernels, {energy}")
     if profile.makespan_s > 0:
-        print(f"{1 / profile.makespan_s:.3g} inferences/s alone; at the highest clocks and the full memory bandwidth")
+        print(f"{three_digits(1 / profile.makespan_s)} inferences/s alone; at the highest clocks and the full memory bandwidth")
     print()
 
 
@@ -151,7 +151,8 @@ def _print_operators(profile: OperatorProfile, top: int | None) -> None:
     rows = list(profile.operators)
     if top is not None:
         rows = sorted(rows, key=lambda row: (-row.time_s, row.kernel_index))[: max(top, 0)]
-    wide = report_width(sys.stdout) >= 110
+    width = report_width(sys.stdout)
+    wide = width >= 100
     shown = []
     for row in rows:
         utilisation = "" if row.utilisation_ratio is None else percent(row.utilisation_ratio, 2)
@@ -172,9 +173,8 @@ def _print_operators(profile: OperatorProfile, top: int | None) -> None:
     head = ["#", "name", "operator"] if wide else ["operator"]
     offset = len(head)
     right = (*((0,) if wide else ()), offset + 1, offset + 2, *range(offset + 4, offset + 8))
-    print_table(
-        [*head, "unit", "time", "share", "bound", "MACs", "of peak", "traffic", "energy"], shown, right=right, flexible=1 if wide else 0, gap=2 if wide else 1
-    )
+    columns = [*head, "unit", "time", "share", "bound", "MACs", "of peak", "traffic", "energy"]
+    print_table(columns, shown, right=right, flexible=1 if wide else 0, gap=2 if width >= 120 else 1)
     if len(rows) < len(profile.operators):
         rest_s = sum(row.time_s for row in profile.operators) - sum(row.time_s for row in rows)
         print(f"and {len(profile.operators) - len(rows)} more operators, {_time(rest_s)} in all")

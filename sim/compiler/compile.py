@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -10,13 +10,13 @@ from device_models.compute import KernelCosts, kernel_seconds, max_frequency_hz
 from device_models.spec import DeviceSpec
 from device_models.work import Work
 from sim.compiler import heft  # noqa: F401  (it fills the table of placement policies)
-from sim.compiler.cost import busy_cores, longest_path, take_costs, unit_costs, weights_read
+from sim.compiler.cost import as_computed, busy_cores, longest_path, take_costs, unit_costs, weights_read
 from sim.compiler.crossing import EntryCosts, segment_entries
 from sim.compiler.dataflow import dataflow_of
 from sim.compiler.liveness import live_bytes, requirements
 from sim.compiler.load import load_of
 from sim.compiler.memory_plan import plan_memory
-from sim.compiler.notes import program_notes
+from sim.compiler.notes import preference_notes, program_notes
 from sim.compiler.partition import partition, segment_dependencies
 from sim.compiler.pipeline import AS_STORED, lower, pipeline_for, resolve_runtime
 from sim.compiler.placement import Placed, Request, place
@@ -96,7 +96,7 @@ def _lay_out(request: Request, placed: Placed) -> _Layout:
 
 def _program(request: Request, placed: Placed, layout: _Layout, graph: Graph, name: str, pipeline: tuple[str, ...]) -> Program:
     flow, device, engine = request.flow, request.device, request.runtime
-    work = replace(request.work.take(layout.order), live_bytes=layout.live)
+    work = _work(request, layout)
     costs = _costs(request, work, layout)
     segments = _segments(request, placed, layout, costs)
     stored = flow.graph.stored_bytes()
@@ -124,9 +124,19 @@ def _program(request: Request, placed: Placed, layout: _Layout, graph: Graph, na
         macs=float(work.macs.sum()),
         parameters=graph.parameters(),
         pipeline=pipeline,
-        notes=program_notes(flow.graph, device, segments, work),
+        notes=(*preference_notes(request.placement.prefer, request.order, device, engine.name), *program_notes(flow.graph, device, segments, work)),
         graph=flow.graph,
     )
+
+
+def _work(request: Request, layout: _Layout) -> Work:
+    """Rows in program order, with the bytes alive, in the formats each unit computes in."""
+    work = replace(request.work.take(layout.order), live_bytes=layout.live)
+    parts, start = [], 0
+    for unit, rows in layout.segments:
+        parts.append(as_computed(work.take(slice(start, start + len(rows))), request.support.targets[unit]))
+        start += len(rows)
+    return Work(**{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Work)})
 
 
 def _costs(request: Request, work: Work, layout: _Layout) -> list[KernelCosts]:
@@ -138,8 +148,9 @@ def _costs(request: Request, work: Work, layout: _Layout) -> list[KernelCosts]:
     found: list[KernelCosts | None] = [None] * len(layout.segments)
     for unit, indices in by_unit.items():
         rows = np.concatenate([np.arange(starts[index], starts[index + 1]) for index in indices])
-        weights = weights_read(request.flow, [kernel for index in indices for kernel in layout.segments[index][1]])
-        costs = unit_costs(work.take(rows), request.device, request.support.targets[unit], request.runtime, request.precision, request.threads, weights)
+        target = request.support.targets[unit]
+        weights = weights_read(request.flow, [kernel for index in indices for kernel in layout.segments[index][1]], target)
+        costs = unit_costs(work.take(rows), request.device, target, request.runtime, request.precision, request.threads, weights)
         position = 0
         for index in indices:
             length = len(layout.segments[index][1])

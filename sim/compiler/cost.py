@@ -8,7 +8,7 @@ import numpy as np
 
 from device_models.compute import KernelCosts, kernel_costs
 from device_models.spec import DeviceSpec
-from device_models.work import Work
+from device_models.work import DType, Work
 from sim.compiler.dataflow import Dataflow
 from sim.compiler.runtimes import Runtime
 from sim.compiler.support import Target
@@ -28,10 +28,35 @@ def busy_cores(target: Target, runtime: Runtime, threads: int | None) -> float:
 
 
 def unit_costs(work: Work, device: DeviceSpec, target: Target, runtime: Runtime, precision: str, threads: int | None, weight_bytes: float) -> KernelCosts:
-    """Costs of the rows ``work`` on one unit; ``weight_bytes`` is what the unit reads in a whole inference."""
+    """Costs of the rows ``work``, as the unit computes them; ``weight_bytes`` is what it reads in a whole inference."""
     name = target.delegate.cost_name or runtime.name
     count = thread_count(target, runtime, threads)
     return kernel_costs(work, device, target.unit, threads=count, precision=precision, runtime=name, network_weight_bytes=weight_bytes)
+
+
+def halves_floats(target: Target) -> bool:
+    """Whether float32 networks are stored and computed in float16 on a unit: it has nothing else, or is faster and the delegate says so."""
+    rates = target.spec.macs_per_cycle
+    if target.spec.kind in ("mcu", "tiny_npu") or "float16" not in rates:
+        return False
+    return "float32" not in rates or (target.delegate.float32_as == "float16" and float(rates["float16"]) > float(rates["float32"]))
+
+
+def as_computed(work: Work, target: Target) -> Work:
+    """The rows as the unit computes them: float32 as float16 where it does so, with half the bytes."""
+    if not halves_floats(target):
+        return work
+    rows, weights = work.dtype == DType.F32, work.weight_dtype == DType.F32
+    share = np.where(rows, 0.5, 1.0)
+    return replace(
+        work,
+        dtype=np.where(rows, DType.F16, work.dtype).astype(work.dtype.dtype),
+        weight_dtype=np.where(weights, DType.F16, work.weight_dtype).astype(work.weight_dtype.dtype),
+        in_bytes=work.in_bytes * share,
+        out_bytes=work.out_bytes * share,
+        live_bytes=work.live_bytes * share,
+        weight_bytes=work.weight_bytes * np.where(weights, 0.5, 1.0),
+    )
 
 
 def take_costs(costs: KernelCosts, index: np.ndarray | slice) -> KernelCosts:
@@ -57,7 +82,8 @@ def longest_path(flow: Dataflow) -> np.ndarray:
     return on_path
 
 
-def weights_read(flow: Dataflow, rows: list[int]) -> float:
-    """Bytes of stored tensors that these kernels read, each once."""
-    names = {name for kernel in rows for name in flow.ops[kernel].all_inputs}
-    return float(sum(flow.graph.tensors[name].bytes for name in names if flow.graph.tensors[name].is_stored))
+def weights_read(flow: Dataflow, rows: list[int], target: Target) -> float:
+    """Bytes of stored tensors that these kernels read on a unit, each once."""
+    tensors = [flow.graph.tensors[name] for name in {name for kernel in rows for name in flow.ops[kernel].all_inputs}]
+    half = halves_floats(target)
+    return float(sum(tensor.bytes * (0.5 if half and tensor.dtype == DType.F32 else 1.0) for tensor in tensors if tensor.is_stored))

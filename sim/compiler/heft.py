@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from device_models.compute import kernel_seconds, max_frequency_hz
-from sim.compiler.cost import unit_costs, weights_read
+from sim.compiler.cost import as_computed, unit_costs, weights_read
 from sim.compiler.crossing import EntryCosts, host_units, segment_entries
 from sim.compiler.dataflow import Dataflow
 from sim.compiler.partition import partition, segment_dependencies
@@ -101,12 +101,13 @@ def makespan(request: Request, problem: Problem, placed: Placed) -> float:
 
 def _problem(request: Request, units: tuple[str, ...]) -> Problem:
     flow, device = request.flow, request.device
-    weights = weights_read(flow, list(range(len(flow.ops))))
     seconds = np.full((len(flow.ops), len(units)), np.inf)
     for column, unit in enumerate(units):
         rows = np.array([kernel for kernel in range(len(flow.ops)) if request.support.runs(unit, kernel)], dtype=int)
         if len(rows):
-            costs = unit_costs(request.work.take(rows), device, request.support.targets[unit], request.runtime, request.precision, request.threads, weights)
+            target = request.support.targets[unit]
+            work, weights = as_computed(request.work.take(rows), target), weights_read(flow, rows.tolist(), target)
+            costs = unit_costs(work, device, target, request.runtime, request.precision, request.threads, weights)
             seconds[rows, column] = kernel_seconds(costs, max_frequency_hz(device, unit))
     prices = EntryCosts(device, request.support.targets, request.runtime.name, request.precision)
     dispatch = np.array([prices.entry(unit, [], [], first=False, waits=True).seconds for unit in units])

@@ -18,6 +18,12 @@ def program_notes(graph: Graph, device: DeviceSpec, segments: Sequence[Segment],
     return (*_graph_notes(graph), *_fallback_notes(segments), *_coverage_notes(work), *_calibration_notes(device, segments))
 
 
+def preference_notes(wanted: Sequence[str], order: Sequence[str], device: DeviceSpec, runtime: str) -> tuple[str, ...]:
+    """Preferred units that the program could not use because they are absent, or have no delegate."""
+    present = {*order, *(device.units[unit].kind for unit in order)}
+    return tuple(f"{device.name} has no {name} that {runtime} uses" for name in wanted if name not in present)
+
+
 def _graph_notes(graph: Graph) -> list[str]:
     own = graph.notes.get("compiler", ())
     return [str(note) for note in own]

@@ -138,6 +138,9 @@ def _with_fixed(request: Request, placed: Placed) -> Placed:
     problems = []
     for pattern, wanted in request.placement.fixed.items():
         unit = preferred_units(request.device, request.support.targets, (wanted,))[0]
+        if wanted not in (unit, request.support.targets[unit].spec.kind):
+            problems.append(f"placement fixes {pattern} on {wanted}, which {request.device.name} does not have or {request.runtime.name} does not use")
+            continue
         rows = [index for index, op in enumerate(request.flow.ops) if fnmatchcase(op.name, pattern)]
         if not rows:
             problems.append(f"placement: no operator is named like {pattern!r}; {near_names(pattern, [op.name for op in request.flow.ops[:200]])}")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sim.frontends.limits import check_shape
 from sim.graph.builder import GraphBuilder
 from sim.registry import Registry
 
@@ -60,7 +61,7 @@ class Use:
         return len(self.shape) - 2
 
     def weight(self, part: str, shape: tuple[int, ...]) -> str:
-        return self.builder.weight(f"{self.name}.{part}", shape)
+        return self.builder.weight(f"{self.name}.{part}", check_shape(f"{self.name}: {part}", shape))
 
     def add(self, type: str, inputs: list[str], attributes: dict[str, Any] | None = None, suffix: str = "", **more: Any) -> str:
         return self.builder.add(type, inputs, attributes, name=f"{self.name}/{suffix}" if suffix else self.name, **more)

@@ -6,6 +6,7 @@ gets a name with ``name``; ``input`` is the name of the input. The kinds and the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from sim.registry import near_names
 DTYPES = {"float32": DType.F32, "float16": DType.F16, "bfloat16": DType.BF16, "int8": DType.I8, "int16": DType.I16, "int32": DType.I32, "int64": DType.I64}
 MAX_LAYERS = 10_000
 _COMMON = ("op", "name", "from")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _INDICES = (DType.I32, DType.I64)
 
 
@@ -65,7 +67,8 @@ class _Reader:
         if not isinstance(shape, list | tuple) or not shape or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in shape):
             self.report("input.shape", f"must be a list of whole numbers from 1, the batch first, got {shape!r}")
             shape = None
-        if dtype not in DTYPES:
+        if not isinstance(dtype, str) or dtype not in DTYPES:
+            dtype = str(dtype)
             self.report("input.dtype", f"unknown number format {dtype!r}; {near_names(str(dtype), DTYPES)}")
         if shape is not None and dtype in DTYPES:
             try:
@@ -159,8 +162,8 @@ class _Reader:
         if "name" not in raw:
             return
         name = raw["name"]
-        if not isinstance(name, str) or not name:
-            self.report(f"{path}.name", f"must be a text, got {name!r}")
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            self.report(f"{path}.name", f"must be letters, digits and . _ - only, got {name!r}")
         elif name in self.known:
             self.report(f"{path}.name", f"{name!r} is the name of an earlier layer")
         else:

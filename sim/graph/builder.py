@@ -31,10 +31,21 @@ class GraphBuilder:
             name = f"{stem}_{self._counts[stem]}"
         return name
 
-    def tensor(self, name: str, shape: Sequence[int], dtype: DType | None = None, role: Role = "activation", *, quantization: Quantization | None = None, load: Callable[[], np.ndarray] | None = None) -> str:
+    def tensor(
+        self,
+        name: str,
+        shape: Sequence[int],
+        dtype: DType | None = None,
+        role: Role = "activation",
+        *,
+        quantization: Quantization | None = None,
+        load: Callable[[], np.ndarray] | None = None,
+    ) -> str:
         """Declare a tensor."""
         name = self.unique(name)
-        self.graph.tensors[name] = Tensor(name, tuple(int(extent) for extent in shape), self.dtype if dtype is None else dtype, role, quantization, load)
+        self.graph.tensors[name] = Tensor(
+            name, tuple(int(extent) for extent in shape), self.dtype if dtype is None else dtype, role, quantization, load
+        )
         return name
 
     def input(self, name: str, shape: Sequence[int], dtype: DType | None = None) -> str:
@@ -50,14 +61,32 @@ class GraphBuilder:
     def shape(self, name: str) -> tuple[int, ...]:
         return self.graph.tensors[name].shape
 
-    def add(self, type: str, inputs: Sequence[str], attributes: dict[str, Any] | None = None, *, name: str | None = None, outputs: int = 1, shapes: Sequence[tuple[Sequence[int], DType]] | None = None) -> str:
+    def add(
+        self,
+        type: str,
+        inputs: Sequence[str],
+        attributes: dict[str, Any] | None = None,
+        *,
+        name: str | None = None,
+        outputs: int = 1,
+        shapes: Sequence[tuple[Sequence[int], DType]] | None = None,
+    ) -> str:
         """Add an operator and return its first output; further outputs are named ``<first>.1``, ``<first>.2`` ...
 
         ``shapes``: output shapes and formats for operators that cannot infer them.
         """
         return self.add_many(type, inputs, attributes, name=name, outputs=outputs, shapes=shapes)[0]
 
-    def add_many(self, type: str, inputs: Sequence[str], attributes: dict[str, Any] | None = None, *, name: str | None = None, outputs: int = 1, shapes: Sequence[tuple[Sequence[int], DType]] | None = None) -> list[str]:
+    def add_many(
+        self,
+        type: str,
+        inputs: Sequence[str],
+        attributes: dict[str, Any] | None = None,
+        *,
+        name: str | None = None,
+        outputs: int = 1,
+        shapes: Sequence[tuple[Sequence[int], DType]] | None = None,
+    ) -> list[str]:
         """Like :meth:`add`, returning all outputs."""
         definition = OPS[type]
         stem = self._unique_op(name or type.lower())

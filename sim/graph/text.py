@@ -9,8 +9,9 @@
       y: f32[1, 8, 32, 32] = Conv conv1(image, w) {pads = (1, 1, 1, 1)} + Relu relu1(@)
     }
 
-A name that is no plain word is written as a JSON string. Values: integers, floats (also ``inf`` and ``nan``), strings, ``true``,
-``false``, ``none``, number formats (``#f32``), lists ``[1, 2]``, tuples ``(1,)``, mappings ``{"key": 1}``.
+An operator without outputs is written ``call Type name(...)``. A name that is no plain word is written as a JSON string.
+Values: integers, floats (also ``inf`` and ``nan``), strings, ``true``, ``false``, ``none``, number formats (``#f32``),
+lists ``[1, 2]``, tuples ``(1,)``, mappings ``{"key": 1}``.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def _statement(graph: Graph, op: Op) -> str:
     for name in op.outputs:
         tensor = graph.tensors[name]
         outputs.append((f"{tensor.role} " if tensor.role != "activation" else "") + _typed(tensor))
-    return f"{', '.join(outputs)} = {_op(op)}" if outputs else f"= {_op(op)}"
+    return f"{', '.join(outputs)} = {_op(op)}" if outputs else f"call {_op(op)}"
 
 
 def _op(op: Op, *, with_outputs: bool = False) -> str:
@@ -222,17 +223,17 @@ class _Parser:
             self.expect("=")
             graph.notes[key] = self.value()
             return
-        outputs: list[str] = []
-        while not self.accept("="):
-            declared = self.tensor(graph)
-            outputs.append(declared)
-            if self.accept(","):
-                continue
-            if not self.accept("="):
-                if len(outputs) == 1 and named:
-                    return
-                raise self.fail("'=' and an operator")
-            break
+        if named and self.token.text == "call":
+            self.at += 1
+            graph.ops.append(self.op())
+            return
+        outputs = [self.tensor(graph)]
+        while self.accept(","):
+            outputs.append(self.tensor(graph))
+        if len(outputs) == 1 and named and not (self.token.kind == "mark" and self.token.text == "="):
+            return  # a declaration
+        if not self.accept("="):
+            raise self.fail("'=' and an operator")
         op = self.op()
         op.outputs = tuple(outputs)
         graph.ops.append(op)

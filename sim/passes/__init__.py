@@ -6,6 +6,7 @@ from sim.passes import (  # noqa: F401  (they fill the table)
     fold_constants,
     fuse_attention,
     fuse_channel_shuffle,
+    fuse_dynamic_quantization,
     fuse_epilogue,
     fuse_pad,
     fuse_quantization,

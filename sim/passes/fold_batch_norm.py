@@ -19,16 +19,20 @@ Load = Callable[[], np.ndarray]
 @PASSES.register("fold_batch_norm")
 @dataclass(frozen=True)
 class FoldBatchNorm(Pass):
-    """``BN(conv(x))`` becomes a convolution with scaled weights and a bias: scale and shift of the statistics are absorbed."""
+    """``BN(conv(x))`` becomes a convolution with scaled weights and a bias: scale and shift of the statistics are absorbed.
+
+    ``hosts``: the operators whose weights are scaled.
+    """
 
     name = "fold_batch_norm"
+    hosts: tuple[str, ...] = ("Conv", "ConvTranspose", "Dense")
 
     def apply(self, graph: Graph) -> None:
         uses = Uses(graph)
         gone = []
         for norm in graph.ops:
             host = uses.maker.get(norm.inputs[0]) if norm.type == "BatchNorm" else None
-            if host is None or not _foldable(graph, uses, host, norm):
+            if host is None or host.type not in self.hosts or not _foldable(graph, uses, host, norm):
                 continue
             _fold(graph, host, norm)
             uses.maker[norm.outputs[0]] = host
@@ -37,7 +41,7 @@ class FoldBatchNorm(Pass):
 
 
 def _foldable(graph: Graph, uses: Uses, host: Op, norm: Op) -> bool:
-    if host.type not in _OUT_AXIS or host.fused or norm.fused or uses.sole_reader(host.outputs[0]) is not norm:
+    if host.fused or norm.fused or uses.sole_reader(host.outputs[0]) is not norm:
         return False
     weight = graph.tensors[host.inputs[1]]
     stored = weight.is_stored and all(name and graph.tensors[name].is_stored for name in norm.inputs[1:5]) and len(norm.inputs) == 5

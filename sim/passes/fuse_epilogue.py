@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from device_models.work import DType
 from sim.graph.ir import RUNNING, Graph, Op
 from sim.passes.base import PASSES, Pass
 from sim.passes.edit import Uses
 
 CONVOLUTIONS = ("Conv", "ConvTranspose")
 PRODUCTS = ("Dense", "MatMul")
-ELEMENTWISE_HOSTS = ("Add", "Sub", "Mul", "Div")
 CLAMPS = ("Relu", "Relu6", "ReluN1To1", "Clip")
+INTEGERS = (DType.I8, DType.I16, DType.I4)
 
 
 @PASSES.register("fuse_epilogue")
@@ -22,7 +23,8 @@ class FuseEpilogue(Pass):
 
     ``hosts``: operators that take epilogues; ``activations``: operators without further inputs that are taken in;
     ``bias``: addition of a stored vector becomes the host's bias or a fused addition; ``residual``: addition of
-    another activation is taken in; ``after_residual``: an activation is taken in after the residual addition.
+    another activation is taken in; ``residual_hosts``: the operators that do so. Where the result is an integer only clamps are
+    taken in, as they vanish into the range of the integers; with ``integer`` whatever is taken in for floats.
     """
 
     name = "fuse_epilogue"
@@ -30,8 +32,8 @@ class FuseEpilogue(Pass):
     activations: tuple[str, ...] = CLAMPS
     bias: bool = True
     residual: bool = False
-    after_residual: bool = True
     residual_hosts: tuple[str, ...] = CONVOLUTIONS
+    integer: bool = False
 
     def apply(self, graph: Graph) -> None:
         uses = Uses(graph)
@@ -57,6 +59,8 @@ class FuseEpilogue(Pass):
             return None
         made = graph.tensors[follower.outputs[0]]
         if made.shape != graph.tensors[result].shape or made.dtype != graph.tensors[result].dtype:
+            return None
+        if made.dtype in INTEGERS and not self.integer and not _vanishes_in_integers(graph, follower, result):
             return None
         activated = any(op.type in self.activations for op in host.fused)
         if follower.type in self.activations and len(follower.all_inputs) >= 1:
@@ -90,6 +94,12 @@ class FuseEpilogue(Pass):
             host.fused = (*host.fused, Op(follower.name, follower.type, inputs, (), dict(follower.attributes)))
         host.outputs = follower.outputs
         _move_readers(uses, follower, host)
+
+
+def _vanishes_in_integers(graph: Graph, follower: Op, result: str) -> bool:
+    """Clamps, and additions of stored numbers: integer kernels have a bias and a range."""
+    others = [name for name in follower.inputs if name and name != result]
+    return follower.type in CLAMPS or (follower.type == "Add" and all(graph.tensors[name].is_stored for name in others))
 
 
 def _reads_activation(graph: Graph, op: Op) -> bool:

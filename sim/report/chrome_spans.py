@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,12 +33,11 @@ class ThreadSpans:
     threads: tuple[tuple[int, int, int], ...]
 
 
-@dataclass(frozen=True)
-class KernelSpan:
-    """A kernel inside a run."""
+class KernelSpan(NamedTuple):
+    """A kernel inside a run: the program's number in the trace, the kernel's in the program."""
 
-    name: str
-    label: str
+    program: int
+    kernel: int
     thread: int
     start_ns: int
     end_ns: int
@@ -66,28 +66,34 @@ def thread_spans(trace: Trace) -> ThreadSpans:
 
 
 def kernels_inside(trace: Trace, programs: Sequence[Program], spans: ThreadSpans, most: int) -> Iterator[KernelSpan]:
-    """Kernels from the start of the trace until there are ``most``, by time; each lies within a run, none overlap on a thread."""
+    """Kernels from the start of the trace until there are ``most``, by time; each lies within a run, none overlap on a thread.
+
+    Left out are those of units with several lanes: which lane they were on is not known.
+    """
     rows = _first_rows(trace, most)
     thread_of = {unit: thread for thread, unit, lane in reversed(spans.threads)}
-    alone = {unit for _, unit, lane in spans.threads if lane == 0} - {unit for _, unit, lane in spans.threads if lane}
+    several = {unit for _, unit, lane in spans.threads if lane}
+    runs_of = {unit: np.flatnonzero(spans.columns["unit"] == unit) for unit in thread_of.keys() - several}
     reached = dict.fromkeys(thread_of, 0)
-    bounds = {unit: np.flatnonzero(spans.columns["unit"] == unit) for unit in alone}
     for low in range(0, len(rows), _CHUNK):
         found = kernel_spans(trace, programs, rows[low : low + _CHUNK])
-        starts, ends = nanoseconds(found["start_s"]), nanoseconds(found["end_s"])
-        for unit, program, kernel, start, end in zip(
-            found["unit"].tolist(), found["program"].tolist(), found["kernel"].tolist(), starts.tolist(), ends.tolist(), strict=True
-        ):
-            if unit not in alone:
-                continue  # which lane it is on is not known
-            mine = bounds[unit]
-            run = mine[max(int(np.searchsorted(spans.start_ns[mine], (start + end) // 2, side="right")) - 1, 0)]
-            start, end = max(start, reached[unit], int(spans.start_ns[run])), min(end, int(spans.end_ns[run]))
-            if end < start:
-                continue
-            reached[unit] = end
-            kernels = programs[program].kernels
-            yield KernelSpan(kernels.names[kernel], kernels.labels[kernel], thread_of[unit], start, end)
+        for unit, runs in runs_of.items():
+            mine = found["unit"] == unit
+            starts, ends = _cut(nanoseconds(found["start_s"][mine]), nanoseconds(found["end_s"][mine]), spans.start_ns[runs], spans.end_ns[runs])
+            columns = (found["program"][mine], found["kernel"][mine], starts, ends)
+            for program, kernel, start, end in zip(*(column.tolist() for column in columns), strict=True):
+                start = max(start, reached[unit])
+                if end >= start:
+                    reached[unit] = end
+                    yield KernelSpan(program, kernel, thread_of[unit], start, end)
+
+
+def _cut(starts: np.ndarray, ends: np.ndarray, run_starts: np.ndarray, run_ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Kernels cut to the run that holds their middle: rounding may have moved their ends beyond it."""
+    if not len(starts):
+        return starts, ends
+    run = np.maximum(np.searchsorted(run_starts, (starts + ends) // 2, side="right") - 1, 0)
+    return np.maximum(starts, run_starts[run]), np.minimum(ends, run_ends[run])
 
 
 def _heads(columns: dict[str, np.ndarray], start_ns: np.ndarray, end_ns: np.ndarray) -> np.ndarray:

@@ -90,7 +90,8 @@ def _span_events(trace: Trace, spans: ThreadSpans) -> Iterator[str]:
         for thread, start, end, hz, stage, request, program, segment, repeat, first, last in zip(*(column[part].tolist() for column in own), strict=True):
             yield (
                 f'{{"ph": "X", "cat": "segment", "name": {stages[stage]}, "pid": {DEVICE}, "tid": {thread}, '
-                f'"ts": {_us(start)}, "dur": {_us(end - start)}, "args": {{"request": {request}, "program": {programs[program]}, "segment": {segment}, "repeat": {repeat}, "mean_clock_mhz": {hz / 1e6:.6g}, '
+                f'"ts": {_us(start)}, "dur": {_us(end - start)}, "args": {{"request": {request}, '
+                f'"program": {programs[program]}, "segment": {segment}, "repeat": {repeat}, "mean_clock_mhz": {hz / 1e6:.6g}, '
                 f'"from_kernel": {max(first, 0.0):.6g}, "to_kernel": {max(last, 0.0):.6g}}}}}'
             )
 
@@ -100,11 +101,14 @@ def _kernel_events(result: RunResult, spans: ThreadSpans, max_kernels: int) -> I
     programs = [result.programs[name] for name in result.trace.programs if name in result.programs]
     if len(programs) < len(result.trace.programs):
         return  # costs of a program are not at hand
-    for kernel in kernels_inside(result.trace, programs, spans, max_kernels):
-        yield (
-            f'{{"ph": "X", "cat": "kernel", "name": {json.dumps(printable(kernel.name))}, "pid": {DEVICE}, "tid": {kernel.thread}, '
-            f'"ts": {_us(kernel.start_ns)}, "dur": {_us(kernel.end_ns - kernel.start_ns)}, "args": {{"operator": {json.dumps(printable(kernel.label))}}}}}'
-        )
+    heads = [[_kernel_head(name, label) for name, label in zip(program.kernels.names, program.kernels.labels, strict=True)] for program in programs]
+    for program, kernel, thread, start, end in kernels_inside(result.trace, programs, spans, max_kernels):
+        yield f'{heads[program][kernel]}, "pid": {DEVICE}, "tid": {thread}, "ts": {_us(start)}, "dur": {_us(end - start)}}}'
+
+
+def _kernel_head(name: str, label: str) -> str:
+    """The beginning of a kernel's events, the same for all of them."""
+    return f'{{"ph": "X", "cat": "kernel", "name": {json.dumps(printable(name))}, "args": {{"operator": {json.dumps(printable(label))}}}'
 
 
 def _flow_events(spans: ThreadSpans) -> Iterator[str]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _NAME = 11
+_VALUE = 10  # cells of a value
+_EXTREME = 14
 
 
 def state_lines(page: Page) -> list[Text]:
@@ -27,10 +29,10 @@ def state_lines(page: Page) -> list[Text]:
     items: list[tuple[str, StepFunction, Callable[[float], str], str]] = []
     nodes = counters_of(trace, "temperature_c")
     for name in _temperature_nodes(page, nodes):
-        items.append((f"{name}", nodes[name], celsius, "red"))
+        items.append((name, nodes[name], celsius, "red"))
     for name, clock in counters_of(trace, "frequency_hz").items():
         if name in device.domains and _moved(clock):
-            items.append((f"{name} clock", clock, lambda value: format_quantity(value, "frequency"), "yellow"))
+            items.append((name, clock, lambda value: format_quantity(value, "frequency"), "yellow"))
     power = total(counters_of(trace, "power_w").values())
     if power is not None:
         items.append(("power", power, lambda value: format_quantity(value, "power"), "cyan"))
@@ -94,14 +96,21 @@ def _spark_line(page: Page, name: str, function: StepFunction, written: Callable
     from rich.text import Text
 
     end_s = max(page.result.trace.end_s, float(function.times_s[-1]))
-    start, last = written(float(function.values[0])), written(function.at(end_s))
-    extremes = f"{written(float(function.values.min()))} .. {written(float(function.values.max()))}"
-    width = page.width - _NAME - 2 - 2 * 10 - 2 - 24
+    start, last = float(function.values[0]), function.at(end_s)
+    width = page.width - _NAME - 2 * _VALUE - _EXTREME - 4
     cells = np.linspace(float(function.times_s[0]), end_s, width + 1) if end_s > function.times_s[0] else np.array([0.0, 1.0])
     bars = sparkline(function.means(cells), page.glyphs).ljust(width)
-    return Text.assemble(
-        (" " + shortened(name, _NAME).ljust(_NAME), "bold"), start.rjust(10) + " ", (bars, style), " " + last.ljust(10), (extremes.rjust(24), "dim")
-    )
+    extreme = _extreme(function, start, last, written)
+    label = (" " + shortened(name, _NAME).ljust(_NAME), "bold")
+    return Text.assemble(label, written(start).rjust(_VALUE) + " ", (bars, style), " " + written(last).ljust(_VALUE), (extreme.rjust(_EXTREME), "dim"))
+
+
+def _extreme(function: StepFunction, start: float, last: float, written: Callable[[float], str]) -> str:
+    """The highest value, or the lowest, where it lies neither at the beginning nor at the end."""
+    high, low = float(function.values.max()), float(function.values.min())
+    if written(high) not in (written(start), written(last)):
+        return f"max {written(high)}"
+    return f"min {written(low)}" if written(low) not in (written(start), written(last)) else ""
 
 
 def _temperature_nodes(page: Page, nodes: dict[str, StepFunction]) -> list[str]:

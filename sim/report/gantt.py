@@ -89,7 +89,7 @@ def draw_requests(trace: Trace, axis: TimeAxis, glyphs: Glyphs) -> Text:
     failed = np.isin(columns["status"], (Status.LATE, Status.DROPPED, Status.EXPIRED))
     for times_s, mark in ((columns["end_s"][finished], glyphs.answered), (columns["arrival_s"], glyphs.arrival), (columns["end_s"][failed], glyphs.missed)):
         for time_s in times_s[(times_s >= axis.from_s) & (times_s < axis.to_s)]:
-            cells[min(int(axis.cell(float(time_s))), axis.width - 1)] = mark
+            cells[min(round(axis.cell(float(time_s))), axis.width - 1)] = mark
     line = Text()
     for cell in cells:
         line.append(cell, style="bold red" if cell == glyphs.missed else "dim")
@@ -106,7 +106,7 @@ def legend(order: Sequence[int], titles: Sequence[str], glyphs: Glyphs) -> list[
 def stage_titles(trace: Trace) -> list[str]:
     """Names of stages as they are shown; the workload stays where two workloads have a stage of the same name."""
     names = [printable(name, 200) for name in trace.stages]
-    short = [name.rpartition("/")[2] or name for name in names]
+    short = [name.partition("/")[2] or name for name in names]
     return [shortened(name if short.count(own) > 1 else own, 28) for name, own in zip(names, short, strict=True)]
 
 

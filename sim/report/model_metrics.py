@@ -120,7 +120,7 @@ def accuracy_metrics(program: Program) -> AccuracyMetrics:
     """The published accuracy, where it was published for the number format the model runs in."""
     published: Mapping[str, Any] = (program.graph.notes.get("accuracy") if program.graph else None) or {}
     if not published:
-        return AccuracyMetrics(None, "", "", "no published accuracy is known for this model")
+        return AccuracyMetrics(None, "", "", "nobody published it for this model")
     metric, source = str(published.get("metric", "")), str(published.get("source", ""))
     if not metric.endswith("%"):
         return AccuracyMetrics(None, metric, source, f"published as {metric} {published['value']:g} ({source}), which is no share of right answers")

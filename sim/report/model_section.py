@@ -27,14 +27,15 @@ def model_lines(page: Page) -> list[Text]:
 
 
 def accuracy_lines(page: Page) -> list[Text]:
-    """What is known of each model's accuracy, and from where."""
-    lines: list[Text] = []
+    """What is known of each model's accuracy, and from where; models of which the same is known share a line."""
+    known: dict[str, list[str]] = {}
     for name, model in page.metrics.models.items():
-        known = model.accuracy
-        text = known.note if known.value_ratio is None else f"{percent(known.value_ratio)} {known.metric} ({known.source})"
-        lines += page.wrapped(
-            "accuracy " if not lines else "", f"{printable(name, 40)}: {'unknown, ' if known.value_ratio is None else ''}{printable(text, 300)}", _NAME + 1
-        )
+        accuracy = model.accuracy
+        text = f"unknown, {accuracy.note}" if accuracy.value_ratio is None else f"{percent(accuracy.value_ratio)} {accuracy.metric} ({accuracy.source})"
+        known.setdefault(printable(text, 300), []).append(printable(name, 40))
+    lines: list[Text] = []
+    for text, names in known.items():
+        lines += page.wrapped("accuracy" if not lines else "", f"{', '.join(names)}: {text}", _NAME + 1)
     return lines
 
 

@@ -8,7 +8,7 @@ from device_models.units import format_quantity
 def percent(ratio: float, digits: int = 3) -> str:
     """A share of one: ``4.12 %``, ``100 %``."""
     value = 100 * ratio
-    return f"{value:.0f} %" if abs(value) >= 10 ** (digits - 1) - 0.5 else f"{value:.{digits}g} %"
+    return f"{value:.0f} %" if abs(value) >= 10**digits - 0.5 else f"{value:.{digits}g} %"
 
 
 def count(value: float) -> str:
@@ -22,7 +22,7 @@ def count(value: float) -> str:
 def seconds(value: float) -> str:
     """A time; more than two minutes in the units people use for them: ``33 ms``, ``10 min``, ``7.5 h``."""
     for size_s, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
-        if value >= 2 * size_s:
+        if value >= 2 * size_s or (value == size_s and size_s > 60):
             return f"{value / size_s:.3g} {unit}"
     return format_quantity(value, "time")
 
@@ -37,3 +37,8 @@ def rate(value: float) -> str:
     if value == 0 or value >= 0.5:
         return f"{value:.0f}/s" if value >= 999.5 else f"{value:.3g}/s"
     return f"{value * 60:.3g}/min" if value * 60 >= 0.5 else f"{value * 3600:.3g}/h"
+
+
+def three_digits(value: float) -> str:
+    """Three significant digits, never an exponent: ``2180``, ``36.4``."""
+    return f"{value:.0f}" if value >= 99.95 else f"{value:.3g}"

@@ -67,7 +67,7 @@ def flattened(data: Any, path: str = "") -> Iterator[tuple[str, float | None, st
 
 def _key(name: str) -> str:
     suffix = next((suffix for suffix in UNITS if name.endswith(suffix)), "")
-    return name.removesuffix(suffix)
+    return name if suffix.startswith("_per_") else name.removesuffix(suffix)  # "inferences" alone would be another thing
 
 
 def _plain(value: Any) -> int | float | None:

@@ -43,14 +43,14 @@ def _workload_lines(name: str, workload: WorkloadMetrics, page: Page) -> list[Te
     line.append(_share(workload.drop_ratio).rjust(_NUMBER), style="red" if workload.drop_ratio else "")
     counts = _counts(workload)
     if latency is None:
-        return [line, Text(" " * (_NAME + 1) + counts, style="dim")]
+        return [line, *page.wrapped("", counts, _NAME + 1, "dim")]
     if latency.max_s - latency.min_s <= _EQUAL * latency.max_s:
-        return [line, Text(" " * (_NAME + 1) + f"{counts}, all equally fast", style="dim")]
+        return [line, *page.wrapped("", f"{counts}, all equally fast", _NAME + 1, "dim")]
     if page.width >= _WIDE:
         bars = histogram_bars(latency.histogram.counts_count, page.width - line.cell_len - 5, page.glyphs)
         line.append("   " + page.glyphs.ends[0]).append(bars, style="cyan").append(page.glyphs.ends[1])
-        return [line, Text(" " * (_NAME + 1) + counts, style="dim")]
-    return [line, _histogram_line(latency, page), Text(" " * (_NAME + 1) + counts, style="dim")]
+        return [line, *page.wrapped("", counts, _NAME + 1, "dim")]
+    return [line, _histogram_line(latency, page), *page.wrapped("", counts, _NAME + 1, "dim")]
 
 
 def _histogram_line(latency: LatencyMetrics, page: Page) -> Text:

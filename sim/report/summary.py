@@ -8,7 +8,7 @@ from device_models.units import format_quantity
 from sim.report.budgets import Verdict, is_valid
 from sim.report.device_section import energy_lines, state_lines
 from sim.report.model_section import accuracy_lines, model_lines, regime_lines
-from sim.report.numbers import count, seconds
+from sim.report.numbers import count, seconds, three_digits
 from sim.report.page import Page
 from sim.report.request_section import request_lines
 from sim.report.safe_text import printable
@@ -37,7 +37,7 @@ def header_lines(page: Page, cpu_s: float | None) -> list[Text]:
     left = Text.assemble((printable(scenario.name, 40), "bold"), f"   {printable(device.title, 60)}   {ambient_c:g} degC   seed {page.result.seed}")
     right = Text(f"{seconds(page.metrics.simulated_s)} simulated")
     if cpu_s:
-        right.append(f" in {format_quantity(cpu_s, 'time', 2)} of CPU ({page.glyphs.times}{page.metrics.simulated_s / cpu_s:.3g})")
+        right.append(f" in {format_quantity(cpu_s, 'time', 2)} of CPU ({page.glyphs.times}{three_digits(page.metrics.simulated_s / cpu_s)})")
     if page.metrics.operators_count is not None:
         right.append(f", {count(page.metrics.operators_count)} operators")
     room = page.width - left.cell_len - right.cell_len

@@ -23,8 +23,8 @@ class TimeAxis:
         return (time_s - self.from_s) / (self.to_s - self.from_s) * self.width
 
     def ticks_s(self) -> list[float]:
-        """Round times, about one every 12 cells."""
-        step_s = round_step((self.to_s - self.from_s) * 12 / max(self.width, 1))
+        """Round times, about one every 10 cells."""
+        step_s = round_step((self.to_s - self.from_s) * 10 / max(self.width, 1))
         first = math.ceil(self.from_s / step_s - 1e-9)
         last = math.floor(self.to_s / step_s + 1e-9)
         return [index * step_s for index in range(first, last + 1)]

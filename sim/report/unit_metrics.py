@@ -91,11 +91,11 @@ def _between(segment: Segment, frequency_hz: float, share: float, first: np.ndar
 
 
 def _groups(*columns: np.ndarray) -> list[np.ndarray]:
-    """Row numbers of each distinct combination of values, in order of first value."""
+    """Row numbers of each distinct combination of values."""
     key = np.zeros(len(columns[0]), dtype=np.int64)
     for column in columns:
         values, codes = np.unique(column, return_inverse=True)
-        key = np.unique(key * len(values) + codes, return_inverse=True)[1].astype(np.int64)
+        key = key * len(values) + codes  # programs x segments x frequencies x shares: far below 2**63
     order = np.argsort(key, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(key[order])) + 1) if len(order) else []
 

@@ -22,7 +22,6 @@ from sim.scenario.model import Scenario
 
 _MOST_MIXES = 20_000  # cached combinations of running segments; a bound on memory
 _SHOWN_STEP_K = 0.05  # smaller changes of temperature are not recorded
-_POINTS = 4096  # more than any domain has operating points
 
 
 class Board:
@@ -38,7 +37,7 @@ class Board:
             for index, (name, spec) in enumerate(device.units.items())
         ]
         self._specs = list(device.units.values())
-        self._codes = [domain.position for domain in (unit.domain for unit in self.units)]
+        self.codes = [unit.domain.position for unit in self.units]  # what each unit runs; set ``stale`` with it
         ambient_c = float(device.default_ambient_c if scenario.ambient_c is None else scenario.ambient_c)
         self.components = [*device.units, "memory", "base"]
         self.heat = Heat(clock, device, self.components, ambient_c, float(scenario.duration_s))
@@ -51,6 +50,7 @@ class Board:
         ]
         self._heating = [[self.heat.names.index(node) for node, spec in device.thermal.nodes.items() if unit in spec.heated_by] for unit in device.units]
         self._mixes: dict[tuple[int, ...], Mix] = {}
+        self.stale = True  # a refresh is due
         self._bandwidth_bytes_per_s = float(device.memory.bandwidth_bytes_per_s)
         self._frequency_counters = {name: recorder.counter(f"frequency_hz.{name}") for name in device.domains}
         self._limit_counters = {name: recorder.counter(f"limit_hz.{name}") for trip in device.thermal.trips for name in trip.domains}
@@ -72,17 +72,14 @@ class Board:
 
     def refresh(self) -> None:
         """What runs, or a frequency, has changed: share the memory anew, re-time what that touches, set the powers."""
-        mix = self._mixes.get(tuple(self._codes))
+        self.stale = False
+        mix = self._mixes.get(tuple(self.codes))
         if mix is None:
             mix = self._mix()
         self.power.enter(mix)
         for unit, timing in mix.timings:
             if unit.running.timing is not timing:  # type: ignore[union-attr]  # the mix holds exactly the units that run
                 unit.retime(timing)
-
-    def loaded(self, unit: int, segment: int) -> None:
-        """A unit begins to run a segment (by its number, 0: none); :meth:`refresh` follows when all is said."""
-        self._codes[unit] = segment * _POINTS + self.units[unit].domain.position
 
     def _mix(self) -> Mix:
         running = [(unit, unit.running.segment, unit.domain.frequency_hz) for unit in self.units if unit.running is not None]
@@ -94,14 +91,14 @@ class Board:
         if len(self._mixes) >= _MOST_MIXES:
             self._mixes.clear()
         rows = tuple((unit, timing) for (unit, _, _), timing in zip(running, timings, strict=True))
-        mix = self._mixes[tuple(self._codes)] = Mix(rows, tuple(unit.domain.position for unit in self.units), power_w)
+        mix = self._mixes[tuple(self.codes)] = Mix(rows, tuple(unit.domain.position for unit in self.units), power_w)
         return mix
 
     def _frequency_changed(self, domain: Domain) -> None:
         self.recorder.count(self._frequency_counters[domain.name], domain.frequency_hz)
         for unit in self.units:
             if unit.domain is domain:
-                self.loaded(unit.index, 0 if unit.running is None else unit.running.segment.number)
+                self.codes[unit.index] = domain.position + (0 if unit.running is None else unit.running.segment.code)
         self.refresh()
 
     def _limited(self, domain: Domain, highest_hz: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
 from sim.runtime.clock import Alarm
@@ -19,19 +19,18 @@ class Execution:
     """Position and timing of a segment's run. Rows are those of :class:`~sim.runtime.timing.Timing`: the entry, then kernels.
 
     ``origin_s`` is when the segment would have begun had it always had its present timing; ``stop`` the row before which it
-    leaves the unit: its end, or an earlier border once it has to yield (``yield_s``: at the first border after that time).
+    leaves the unit: its end, or an earlier border once it has to yield (``yield_s``: at the first border not before that time).
     """
 
     __slots__ = (
         "alarm", "key", "origin_s", "piece_row", "piece_s", "placed", "run",
-        "segment", "sequence", "started_s", "stop", "timing", "upward_rank_s", "yield_s",
+        "segment", "sequence", "started_s", "stop", "timing", "yield_s",
     )  # fmt: skip
 
-    def __init__(self, run: StageRun, placed: StageSegment, upward_rank_s: float) -> None:
+    def __init__(self, run: StageRun, placed: StageSegment) -> None:
         self.run = run
         self.placed = placed
         self.segment: SegmentTimings = placed.timings
-        self.upward_rank_s = upward_rank_s
         self.key: tuple[float, ...] = ()
         self.sequence = 0
         self.timing: Timing | None = None
@@ -59,6 +58,10 @@ class Execution:
     def priority(self) -> int:
         return self.run.request.source.priority
 
+    @property
+    def upward_rank_s(self) -> float:
+        return self.run.upward_rank_s(self.placed)
+
     def row_at(self, now: float) -> float:
         """The row in progress with the fraction done, by binary search in the prefix sum."""
         timing = self.timing
@@ -84,11 +87,20 @@ class Execution:
         self.set_stop(row)
 
     def set_stop(self, row: float) -> None:
-        """Where it leaves the unit, being at ``row`` now: its end, or the first border after ``yield_s`` that is still ahead."""
+        """Where it leaves the unit, being at ``row`` now: its end, or the first border not before ``yield_s`` that is still ahead."""
         timing = self.timing
         assert timing is not None
         if self.yield_s == math.inf:
             self.stop = self.segment.rows
         else:
-            border = bisect_right(timing.ends_s, self.yield_s - self.origin_s + TIE_S)
-            self.stop = min(max(border, int(row) + 1), self.segment.rows)
+            border = bisect_left(timing.ends_s, self.yield_s - self.origin_s - TIE_S)
+            self.stop = min(max(border, self._next_border(row, timing)), self.segment.rows)
+
+    @staticmethod
+    def _next_border(row: float, timing: Timing) -> int:
+        """The border ahead of ``row``, or the one it stands at: a kernel that begins at this moment has done nothing yet."""
+        whole = int(row)
+        if whole >= len(timing.ends_s) - 1:
+            return whole
+        done_s = (row - whole) * (timing.ends_s[whole + 1] - timing.ends_s[whole])
+        return whole if done_s <= TIE_S else whole + 1

@@ -31,12 +31,15 @@ class Domain:
         self.voltages_v = [table.voltage(index) for index in range(len(table))]
         self.governor = governor
         self.sampled = governor.sampling_s is not None
+        self._banded = self.sampled and not governor.uses_load
         self.position = self._start_position()
         self.frequency_hz = self.frequencies_hz[self.position]
         self._clock, self._changed, self._limited = clock, changed, limited
         self._latency_s = float(spec.transition_latency_s)
         self._target = self._wanted = self.position
-        self._view = DomainView(self.frequencies_hz, self.position, 0.0, 0.0, False, self.frequency_hz)
+        self._view = DomainView(self.frequencies_hz, self.position, 0.0, 0.0, False, self.position, self.frequency_hz)
+        self._band = governor.band(self._view)
+        self._goal = self.frequency_hz / self.frequencies_hz[-1]  # of the moving average while busy
         self._period_s = math.inf if governor.sampling_s is None else governor.sampling_s
         self._states: dict[int, int] = {}  # cooling state by trip point
         self._cap = len(self.frequencies_hz) - 1
@@ -44,14 +47,16 @@ class Domain:
         self._running = 0
         self._busy_s = self._utilisation = self._since_s = 0.0
         self._window_s = self._window_busy_s = 0.0
-        self._sample: Alarm | None = None
-        self._sample_s = math.inf
+        self._sample_s = math.inf  # when the next sampling is due
+        self._alarm: Alarm | None = None
+        self._alarm_s = math.inf  # not after it
 
     def _start_position(self) -> int:
         """Where the governor rests when nothing has run; ``userspace`` stays at the highest point unless told otherwise."""
         if self.governor.sampling_s is not None:
             return 0
-        view = DomainView(self.frequencies_hz, len(self.frequencies_hz) - 1, 0.0, 0.0, False, self.frequencies_hz[-1])
+        highest = len(self.frequencies_hz) - 1
+        view = DomainView(self.frequencies_hz, highest, 0.0, 0.0, False, highest, self.frequencies_hz[-1])
         return self.governor.operating_point(view, self.governor.decide(view))
 
     @property
@@ -73,31 +78,40 @@ class Domain:
     def _turned(self, before: int) -> None:
         """Idle became busy or the reverse: catch up with the state before, and sample when that can matter."""
         now = self._clock._now
-        self._catch_up(now, before)
-        period_s = self._period_s
-        upcoming_s = (math.floor(now / period_s + 1e-9) + 1) * period_s
-        if not self.governor.uses_load:
-            self._sample_when_due(now, upcoming_s)
+        if now > self._since_s:
+            self._catch_up(now, before)
+        if self._banded:
+            quiet_s = self._time_in_band()
+            if quiet_s == math.inf:
+                self._sample_s = math.inf
+            else:
+                self._sample_at(max(self._upcoming_s(now), math.ceil((now + quiet_s) / self._period_s - 1e-9) * self._period_s))
             return
-        if self._sample_s <= upcoming_s:
+        if self._sample_s <= now + self._period_s:  # that is the next moment of the grid
             return
-        before_s = upcoming_s - period_s
+        upcoming_s = self._upcoming_s(now)
+        before_s = upcoming_s - self._period_s
         if before_s > self._window_s:  # samplings were left out: the window began at the last of them
             self._window_s = before_s
             self._window_busy_s = self._busy_s - (now - before_s if before else 0.0)
         self._sample_at(upcoming_s)
 
-    def _sample_when_due(self, now: float, upcoming_s: float) -> None:
-        """For a governor that needs no window: the first moment of the grid at which it can decide otherwise."""
-        view, governor = self._view, self.governor
-        view.utilisation, view.busy = self._utilisation, self._running > 0
-        quiet_s = governor.quiet_s(view) if governor.operating_point(view, governor.decide(view)) == self._wanted else 0.0
-        if quiet_s == math.inf:
-            due_s = math.inf
-        else:
-            due_s = max(upcoming_s, math.ceil((now + quiet_s) / self._period_s - 1e-9) * self._period_s)
-        if due_s != self._sample_s:
-            self._sample_at(due_s)
+    def _upcoming_s(self, now: float) -> float:
+        """The next moment of the sampling grid after now."""
+        return (math.floor(now / self._period_s + 1e-9) + 1) * self._period_s
+
+    def _time_in_band(self) -> float:
+        """How long the moving average stays where the governor decides as it did last: it moves exponentially towards its goal."""
+        (low, high), now = self._band, self._utilisation
+        if not low < now <= high:
+            return 0.0
+        goal = self._goal if self._running else 0.0
+        if low < goal <= high:
+            return math.inf
+        crossing = low if goal <= low else high
+        if crossing == goal:  # approached, never reached
+            return math.inf
+        return math.log((now - goal) / (crossing - goal)) / _DECAY_PER_S
 
     def _catch_up(self, now: float, running: int) -> None:
         """Busy time and PELT up to now: both change only in closed form while the state is constant."""
@@ -105,31 +119,44 @@ class Domain:
         if dt_s <= 0:
             return
         self._since_s = now
-        goal = 0.0
         if running:
             self._busy_s += dt_s
-            goal = self.frequency_hz / self.frequencies_hz[-1]
-        self._utilisation = goal + (self._utilisation - goal) * math.exp(-_DECAY_PER_S * dt_s)
+            goal = self._goal
+            self._utilisation = goal + (self._utilisation - goal) * math.exp(-_DECAY_PER_S * dt_s)
+        else:
+            self._utilisation *= math.exp(-_DECAY_PER_S * dt_s)
 
     def _sample_at(self, time_s: float) -> None:
-        if self._sample is not None:
-            self._sample.cancel()
+        """Sample at ``time_s``. An alarm that rings before is left alone: it sees that nothing is due and is set again."""
         self._sample_s = time_s
-        self._sample = self._clock.at(time_s, SWITCHES, self._sampled_now) if time_s < math.inf else None
+        if self._alarm_s > time_s:
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._alarm_s = time_s
+            self._alarm = Alarm(self._clock, time_s, SWITCHES, self._rings)
 
-    def _sampled_now(self, _: Any) -> None:
+    def _rings(self, _: Any) -> None:
+        self._alarm, self._alarm_s = None, math.inf
+        if self._sample_s <= self._clock._now:
+            self._sampled_now()
+        elif self._sample_s < math.inf:
+            self._sample_at(self._sample_s)
+
+    def _sampled_now(self) -> None:
         now = self._clock._now
         self._catch_up(now, self._running)
         view, governor = self._view, self.governor
         view.load, view.utilisation, view.busy = self._load(now), self._utilisation, self._running > 0
         self._window_s, self._window_busy_s = now, self._busy_s
         wanted_hz = governor.decide(view)
-        self._wanted = governor.operating_point(view, wanted_hz)
+        self._wanted = view.wanted = governor.operating_point(view, wanted_hz)
         if self._wanted != self._target:
             self._aim()
         view.requested_hz = wanted_hz
-        self._sample, self._sample_s = None, math.inf
-        quiet_s = governor.quiet_s(view)
+        self._sample_s = math.inf
+        if self._banded:
+            self._band = governor.band(view)
+        quiet_s = self._time_in_band() if self._banded else governor.quiet_s(view)
         if quiet_s < math.inf:
             steps = round(now / self._period_s) + 1
             if quiet_s > 0.0:
@@ -168,14 +195,15 @@ class Domain:
         self._catch_up(self._clock._now, self._running)
         self.position = self._target
         self.frequency_hz = self.frequencies_hz[self.position]
+        self._goal = self.frequency_hz / self.frequencies_hz[-1]
         self._changed(self)
-        if self.sampled and self._sample is None and self._running:
+        if self.sampled and self._sample_s == math.inf and self._running:
             self._resample()
 
     def _resample(self) -> None:
         """The frequency moved while sampling was left out: the moving average heads elsewhere now."""
-        period_s, now = self._period_s, self._clock._now
-        upcoming_s = (math.floor(now / period_s + 1e-9) + 1) * period_s
-        self._window_s = max(self._window_s, upcoming_s - period_s)
+        now = self._clock._now
+        upcoming_s = self._upcoming_s(now)
+        self._window_s = max(self._window_s, upcoming_s - self._period_s)
         self._window_busy_s = self._busy_s - (now - self._window_s)
         self._sample_at(upcoming_s)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from math import exp
 from typing import Any
 
 import numpy as np
@@ -33,14 +32,15 @@ class Heat:
         self.sleepers: list[Callable[[], None]] = []  # to be called, once, when power rises
         self._clock = clock
         self._rates, self._from_modes, drive = _modes(self.network, components)
-        self._gains = [[gain / rate for gain, rate in zip(column, self._rates, strict=True)] for column in drive]
-        self._amplitude = [0.0] * len(self._rates)
-        self._final = [0.0] * len(self._rates)
-        self._time_s = 0.0
+        self._gains = drive / self._rates
+        self._amplitude = np.zeros(len(self._rates))
+        # Powers since the last step: from each time on, the modes head for the amplitudes of the same position.
+        self._times_s, self._finals = [0.0], [[0.0] * len(self._rates)]
         self._longest_s = max(1.0, horizon_s / 500.0)
         self._alarm: Alarm | None = None
         self._next_s = math.inf
         self._soon_s = _SOONEST_S
+        self._now_c = [ambient_c] * len(self.names)  # at the last step
         self._last_c = [ambient_c] * len(self.names)
 
     def start(self) -> None:
@@ -49,27 +49,29 @@ class Heat:
 
     def drive(self, power_w: list[float]) -> list[float]:
         """Where a power by component drives the modes, ``[modes]``: the argument of :meth:`head_for`."""
-        return [math.fsum(gains[mode] * watts for gains, watts in zip(self._gains, power_w, strict=True)) for mode in range(len(self._rates))]
+        return (np.array(power_w) @ self._gains).tolist()
 
     def head_for(self, now: float, final: list[float]) -> None:
         """The power has changed: up to now the modes went where they were headed, from now on to ``final``."""
-        if now > self._time_s:
-            self._step(now)
-        self._final = final
+        self._times_s.append(now)
+        self._finals.append(final)
         if self._next_s > now + self._soon_s:
             self._schedule(now + self._soon_s)
 
     def _step(self, now: float) -> None:
-        past_s = self._time_s - now
-        self._time_s = now
-        self._amplitude = [final + (mode - final) * exp(rate * past_s) for mode, final, rate in zip(self._amplitude, self._final, self._rates)]  # noqa: B905  # hot
+        """Carry the modes to now through all powers since the last step, each exact: what one adds decays until now."""
+        ages_s = now - np.array([*self._times_s, now])
+        remains = np.exp(np.multiply.outer(-ages_s, self._rates))
+        self._amplitude = self._amplitude * remains[0] + (np.array(self._finals) * (remains[1:] - remains[:-1])).sum(axis=0)
+        self._times_s, self._finals = [now], [self._finals[-1]]
 
     def temperatures_c(self) -> list[float]:
         """Of every node, now."""
         now = self._clock._now
-        if now > self._time_s:
+        if now > self._times_s[0]:
             self._step(now)
-        return [self.ambient_c + sum(weight * mode for weight, mode in zip(row, self._amplitude, strict=True)) for row in self._from_modes]
+            self._now_c = (self.ambient_c + self._from_modes @ self._amplitude).tolist()
+        return self._now_c
 
     def time_to_reach(self, node: int, temperature_c: float, power_w: dict[str, float]) -> float | None:
         """Seconds until a node reaches a temperature at constant power by component (that in force); None if never.
@@ -78,7 +80,7 @@ class Heat:
         farthest above its own, because differences only spread and leak away.
         """
         now_c = self.temperatures_c()
-        steady_c = [self.ambient_c + sum(weight * mode for weight, mode in zip(row, self._final, strict=True)) for row in self._from_modes]
+        steady_c = self.ambient_c + self._from_modes @ self._finals[-1]
         if steady_c[node] + max(0.0, max(now - steady for now, steady in zip(now_c, steady_c, strict=True))) < temperature_c:
             return None
         temperatures = np.array(now_c)
@@ -99,8 +101,7 @@ class Heat:
         self._soon_s = _LATEST_S if moved_k < 0.2 * LEAKAGE_STEP_K else max(0.5 * self._soon_s, _SOONEST_S)
         for observe in self.observers:
             observe(now, temperatures)
-        slopes = [rate * (final - mode) for rate, final, mode in zip(self._rates, self._final, self._amplitude, strict=True)]
-        speed = max(abs(sum(weight * slope for weight, slope in zip(row, slopes, strict=True))) for row in self._from_modes)
+        speed = float(np.abs(self._from_modes @ (self._rates * (np.array(self._finals[-1]) - self._amplitude))).max())
         wait_s = min(max(LEAKAGE_STEP_K / speed, self._soon_s), self._longest_s) if speed > 0 else self._longest_s
         self._alarm = None
         self._schedule(now + wait_s)
@@ -112,9 +113,9 @@ class Heat:
         self._alarm = self._clock.at(time_s, OBSERVERS, self._evaluate)
 
 
-def _modes(network: RcNetwork, components: list[str]) -> tuple[list[float], list[list[float]], list[list[float]]]:
-    """Decay rates ``[modes]``, node temperature per mode ``[nodes][modes]``, and mode drive per watt ``[components][modes]``."""
+def _modes(network: RcNetwork, components: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Decay rates ``[modes]``, node temperature per mode ``[nodes, modes]``, and mode drive per watt ``[components, modes]``."""
     root = np.sqrt(network.heat_capacity_j_per_k)
     rates, vectors = np.linalg.eigh(network.conductance_w_per_k / np.outer(root, root))
-    drive = [(vectors.T @ (network.node_power({component: 1.0}) / root)).tolist() for component in components]
-    return rates.tolist(), (vectors / root[:, None]).tolist(), drive
+    drive = np.array([vectors.T @ (network.node_power({component: 1.0}) / root) for component in components])
+    return rates, vectors / root[:, None], drive

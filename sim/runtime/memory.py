@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from device_models.spec import DeviceSpec
 from device_models.units import format_quantity
@@ -11,7 +11,8 @@ from sim.compiler.program import Program
 from sim.errors import EdgesimError
 from sim.runtime.clock import SWITCHES, Clock
 
-Resume = Callable[[], None]
+if TYPE_CHECKING:
+    from sim.runtime.execution import Execution
 
 
 class Instance:
@@ -27,7 +28,7 @@ class Instance:
         self.arenas = 0
         self.in_use = 0
         self.used_s = 0.0
-        self.waiting: list[Resume] = []
+        self.waiting: list[Execution] = []
 
 
 class Residency:
@@ -38,7 +39,7 @@ class Residency:
         self.capacity_bytes = float(device.memory.capacity_bytes) - float(device.memory.reserved_bytes)
         self._read_bytes_per_s = float(device.storage.read_bytes_per_s)
         self._storage_free_s = 0.0
-        self._starved: list[Resume] = []  # runs that wait for memory of others
+        self._starved: list[Execution] = []  # runs that wait for memory of others
         self.used_bytes = 0.0
         self.peak_bytes = 0.0
         self.loads = 0
@@ -65,19 +66,19 @@ class Residency:
                 instance.resident = instance.ever_loaded = True
                 instance.arenas = 1
 
-    def admit(self, instance: Instance, resume: Resume) -> bool:
-        """Whether a run may begin now; if not, ``resume`` is called when it is worth asking again."""
+    def admit(self, instance: Instance, execution: Execution) -> bool:
+        """Whether a run may begin now; if not, it is put back into its unit's queue when it is worth asking again."""
         if instance.resident:
             if instance.in_use < instance.arenas or self._new_arena(instance):
                 instance.in_use += 1
                 instance.used_s = self._clock._now
                 return True
-            instance.waiting.append(resume)
+            instance.waiting.append(execution)
             return False
         if not instance.loading and not self._load(instance):
-            self._starved.append(resume)
+            self._starved.append(execution)
             return False
-        instance.waiting.append(resume)
+        instance.waiting.append(execution)
         return False
 
     def release(self, instance: Instance) -> None:
@@ -87,15 +88,19 @@ class Residency:
         if instance.waiting:
             self._resume(instance)
         if self._starved:
-            starved, self._starved = self._starved, []
-            for resume in starved:
-                resume()
+            self._feed()
+
+    def _feed(self) -> None:
+        """Something may be evictable now: those that wait for memory ask again."""
+        starved, self._starved = self._starved, []
+        for execution in starved:
+            execution.placed.unit.put_back(execution)
 
     def _resume(self, instance: Instance) -> None:
         """All of them: one that has been given up meanwhile must not keep the arena from the others."""
         waiting, instance.waiting = instance.waiting, []
-        for resume in waiting:
-            resume()
+        for execution in waiting:
+            execution.placed.unit.put_back(execution)
 
     def _new_arena(self, instance: Instance) -> bool:
         size = float(instance.program.plan.arena_bytes)
@@ -125,6 +130,8 @@ class Residency:
     def _loaded(self, instance: Instance) -> None:
         instance.loading, instance.resident, instance.ever_loaded = False, True, True
         self._resume(instance)
+        if not instance.in_use:  # those it was loaded for have been given up
+            self._feed()
 
     def _room(self, size: float, wanted_by: Instance) -> bool:
         """Whether ``size`` more bytes fit, after giving back spare arenas, and evicting what has not been used for longest if the scenario allows it."""

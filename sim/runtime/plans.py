@@ -57,8 +57,7 @@ class Planner:
 
     def _timings(self, position: int, segment: Segment, extra_s: float) -> SegmentTimings:
         unit = self._board.unit(segment.unit)
-        bandwidth_bytes_per_s = float(self._board.device.memory.bandwidth_bytes_per_s)
-        timings = SegmentTimings(len(self.timings) + 1, position, segment, bandwidth_bytes_per_s, self._board.power_law(unit.index), extra_s)
+        timings = SegmentTimings(len(self.timings) + 1, position, segment, self._board.device.memory, self._board.power_law(unit.index), extra_s)
         self.timings.append((segment.unit, timings))
         return timings
 

@@ -19,11 +19,10 @@ class Recorder:
     that a run of any length has a bounded number of rows.
     """
 
-    def __init__(self, clock: Clock, trace: Trace, duration_s: float, spans: bool, memory_j_per_byte: float) -> None:
+    def __init__(self, clock: Clock, trace: Trace, duration_s: float, spans: bool) -> None:
         self.trace = trace
         self.clock = clock
         self._spans = spans
-        self._j_per_byte = memory_j_per_byte
         self._span_rows: list[tuple[float, ...]] = []
         self._request_rows: list[tuple[float, ...]] = []
         self._energy_rows: list[tuple[float, ...]] = []
@@ -36,12 +35,11 @@ class Recorder:
         assert timing is not None
         seconds = now - began_s
         timing.run_s += seconds
-        run.request.energy_j += (timing.power_w + timing.bytes_per_s * self._j_per_byte) * seconds
+        request = run.request
+        request.energy_j += timing.active_w * seconds
         if self._spans:
-            segment, first, last = execution.segment, execution.piece_row - 1.0, row - 1.0
-            rows = self._span_rows
-            where = (segment.program, segment.index, first, last, timing.frequency_hz, timing.share)
-            rows.append((unit, began_s, now, run.request.number, run.stage, run.repeat, *where))
+            rows, first, last = self._span_rows, execution.piece_row - 1.0, row - 1.0
+            rows.append((unit, began_s, now, request.number, run.plan.index, run.repeat, *timing.segment, first, last, *timing.state))
             if len(rows) >= _BATCH:
                 _flush(rows, self.trace.spans)
 

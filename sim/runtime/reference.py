@@ -13,7 +13,17 @@ class SteppedUnit(ComputeUnit):
     """Runs kernel after kernel. The kernel in progress is ``int(piece_row)``, from the fraction at which its piece began."""
 
     def replan(self, running: Execution) -> None:
-        """Nothing to plan: every border asks whether to yield."""
+        """Every border asks whether to yield; only one at which it stands right now has been passed already."""
+        now = self.clock._now
+        if running.yield_s <= now + TIE_S and running.piece_row == int(running.piece_row) and now - running.piece_s <= TIE_S:
+            if running.alarm is not None:
+                running.alarm.cancel()
+            running.alarm = self.clock.at(now, ENDS, self._yield_here)
+
+    def _yield_here(self, _: Any) -> None:
+        execution = self.running
+        assert execution is not None
+        self.stopped(execution, int(execution.piece_row))
 
     def row_now(self, execution: Execution) -> float:
         row = int(execution.piece_row)
@@ -38,7 +48,7 @@ class SteppedUnit(ComputeUnit):
         now, row = self.clock._now, int(execution.piece_row) + 1
         self.close_piece(execution, now, float(row))
         execution.alarm = None
-        if row >= execution.segment.rows or now > execution.yield_s + TIE_S:
+        if row >= execution.segment.rows or now >= execution.yield_s - TIE_S:
             self.stopped(execution, row)
             return
         execution.piece_s, execution.piece_row = now, float(row)

@@ -102,10 +102,6 @@ class StageRun:
         self.unfinished = 0
         self.waiting: list[int] | None = None
 
-    @property
-    def stage(self) -> int:
-        return self.plan.index
-
     def begin(self) -> None:
         """One run of the program."""
         segments = self.plan.segments
@@ -113,38 +109,39 @@ class StageRun:
         if self.unfinished > 1:
             self.waiting = [segment.waits_for for segment in segments]
         for root in self.plan.roots:
-            self._submit(segments[root])
+            segment = segments[root]
+            segment.unit.submit(Execution(self, segment))
 
-    def _submit(self, segment: StageSegment) -> None:
+    def upward_rank_s(self, segment: StageSegment) -> float:
+        """Longest path from the start of a segment to the end of the request."""
         plan = self.plan
-        rank_s = segment.rank_s + (plan.repeat - 1 - self.repeat) * plan.run_s + plan.after_s
-        segment.unit.submit(Execution(self, segment, rank_s))
+        return segment.rank_s + (plan.repeat - 1 - self.repeat) * plan.run_s + plan.after_s
 
     def may_run(self, execution: Execution) -> bool:
         """Asked when a unit takes it from the queue: not if its request was given up, or if its model is not in memory yet."""
         request = self.request
         if request.ended:
             return False
-        if request.start_s != request.start_s and request.source.gives_up(request):  # NaN: has not begun to run
+        new = request.start_s != request.start_s  # NaN: has not begun to run
+        if new and request.source.gives_up(request):
             return False
         if not self.admitted and not self._admit(execution):
             return False
         if execution.piece_row < 0:
             execution.piece_row = execution.segment.first_row
-        if request.start_s != request.start_s:
+        if new:
             request.source.begun(request)
         return True
 
     def _admit(self, execution: Execution) -> bool:
         instance = self.plan.instance
         assert instance is not None
-        placed = execution.placed
-        if not self.request.source.residency.admit(instance, lambda: placed.unit.put_back(execution)):
+        if not self.request.source.residency.admit(instance, execution):
             return False
         self.admitted = True
         if instance.cold:
             instance.cold = False
-            execution.segment = placed.cold
+            execution.segment = execution.placed.cold
         return True
 
     def segment_done(self, execution: Execution) -> None:
@@ -156,7 +153,8 @@ class StageRun:
             for following in segments[execution.segment.index].feeds:
                 waiting[following] -= 1
                 if not waiting[following]:
-                    self._submit(segments[following])
+                    segment = segments[following]
+                    segment.unit.submit(Execution(self, segment))
             return
         self.repeat += 1
         if self.repeat < self.plan.repeat:

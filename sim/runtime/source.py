@@ -101,12 +101,19 @@ class Source:
             return
         self._in_system[request.number] = request
         if self._drops_oldest:
-            self._unstarted.append(request)
+            self._queue_up(request)
         if request.unfinished:
             request.begin()
         else:  # chance skipped every stage
             request.start_s = now
             self.answered(request)
+
+    def _queue_up(self, request: Request) -> None:
+        """Remember it as one that waits, and forget those before it that wait no more."""
+        waiting = self._unstarted
+        while waiting and (waiting[0].ended or waiting[0].start_s == waiting[0].start_s):
+            waiting.popleft()
+        waiting.append(request)
 
     def _make_room(self, limit: int) -> bool:
         """Whether one more request may come in, after discarding the oldest that waits if the scenario says so."""

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from device_models.kernel_costs import KernelCosts, kernel_activity, kernel_seconds
+from device_models.spec import MemorySpec
 from sim.compiler.program import Segment
+
+POINTS = 4096  # more than any domain has operating points: ``code + operating point`` says what a unit runs and how, as one number
 
 PowerLaw = Callable[[float, float, float], float]  # frequency [Hz], activity 0..1, active cores -> W
 
@@ -26,25 +29,29 @@ class Timing:
     ends_s: list[float]
     total_s: float
     bytes_per_s: float
-    power_w: float
+    power_w: float  # switching power of the unit
+    active_w: float  # and of the memory traffic
+    segment: tuple[int, int]  # program, segment of it
+    state: tuple[float, float]  # frequency, share
     run_s: float = 0.0  # how long the engine ran it, for the totals
 
 
 class SegmentTimings:
-    """All timings of one segment on one unit. ``extra_s`` lengthens the entry (a first inference)."""
+    """All timings of one segment on one unit. ``number`` (from 1) tells segments apart; ``extra_s`` lengthens the entry (a first inference)."""
 
-    def __init__(self, number: int, program: int, segment: Segment, bandwidth_bytes_per_s: float, power: PowerLaw, extra_s: float = 0.0) -> None:
-        self.number = number
+    def __init__(self, number: int, program: int, segment: Segment, memory: MemorySpec, power: PowerLaw, extra_s: float = 0.0) -> None:
+        self.code = number * POINTS
         self.program = program
         self.segment = segment
         self.index = segment.index
         self.kernels = len(segment)
         self.rows = self.kernels + 1
         self.first_row = 0.0 if segment.entry_s + extra_s > 0 or segment.entry_bytes > 0 else 1.0
-        self.costs = _with_entry(segment, bandwidth_bytes_per_s, extra_s)
+        self.costs = _with_entry(segment, float(memory.bandwidth_bytes_per_s), extra_s)
         self.bytes = float(self.costs.dram_bytes.sum())
         self.completed = 0
         self._power = power
+        self._memory_j_per_byte = float(memory.energy_j_per_byte)
         self._cache: dict[tuple[float, float], Timing] = {}
 
     def at(self, frequency_hz: float, share: float) -> Timing:
@@ -59,7 +66,10 @@ class SegmentTimings:
         ends_s = np.concatenate([[0.0], np.cumsum(seconds)]).tolist()
         total_s = ends_s[-1]
         activity = float(kernel_activity(self.costs, frequency_hz, share) @ seconds) / total_s if total_s else 0.0
-        return Timing(frequency_hz, share, ends_s, total_s, self.bytes / total_s if total_s else 0.0, self._power(frequency_hz, activity, self.segment.cores))
+        bytes_per_s = self.bytes / total_s if total_s else 0.0
+        power_w = self._power(frequency_hz, activity, self.segment.cores)
+        active_w = power_w + bytes_per_s * self._memory_j_per_byte
+        return Timing(frequency_hz, share, ends_s, total_s, bytes_per_s, power_w, active_w, (self.program, self.index), (frequency_hz, share))
 
     def timings(self) -> list[Timing]:
         """Those computed so far, in order of their first use."""

@@ -7,11 +7,12 @@ how two thread teams slow each other on one cluster is not known well enough to 
 from __future__ import annotations
 
 from heapq import heappop, heappush
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from sim.policies.scheduling import SchedulingPolicy
-from sim.runtime.clock import ENDS, Clock
-from sim.runtime.execution import TIE_S, Execution
+from sim.runtime.clock import ENDS, Alarm, Clock
+from sim.runtime.execution import Execution
 from sim.runtime.frequency import Domain
 from sim.runtime.recorder import Recorder
 from sim.runtime.timing import Timing
@@ -43,8 +44,12 @@ class ComputeUnit:
 
     def put_back(self, execution: Execution) -> None:
         """Into the queue with the key and sequence it has, and onto the unit if that is free or the running one must give way."""
-        heappush(self._queue, (execution.key, execution.sequence, execution))
         running = self.running
+        if running is None and not self._queue and not self._choosing:
+            if execution.run.may_run(execution):
+                self._start(execution)
+            return
+        heappush(self._queue, (execution.key, execution.sequence, execution))
         if running is None:
             if not self._choosing:
                 self.choose()
@@ -72,7 +77,7 @@ class ComputeUnit:
 
     def replan(self, running: Execution) -> None:
         """``yield_s`` has changed: find the border at which it takes effect."""
-        running.set_stop(running.row_at(self.clock._now + TIE_S))
+        running.set_stop(running.row_at(self.clock._now))
         self.arm(running)
 
     def choose(self) -> None:
@@ -90,7 +95,8 @@ class ComputeUnit:
             self._busy = False
             if self.domain.sampled:
                 self.domain.unit_stopped()
-        self.board.refresh()
+        if self.board.stale:
+            self.board.refresh()
 
     def _start(self, execution: Execution) -> None:
         now = self.clock._now
@@ -99,29 +105,37 @@ class ComputeUnit:
         execution.timing = None
         if self.policy.quantum_s is not None and self._queue:
             execution.yield_s = now + self.policy.quantum_s
-        self.board.loaded(self.index, execution.segment.number)
+        board = self.board
+        board.codes[self.index] = execution.segment.code + self.domain.position
+        board.stale = True
         if not self._busy:
             self._busy = True
             if self.domain.sampled:
                 self.domain.unit_started()
-        self.board.refresh()
+        board.refresh()
 
     def leave(self, execution: Execution) -> None:
         """The segment goes off the unit, finished or not."""
         self.running = None
-        self.board.loaded(self.index, 0)
+        self.board.codes[self.index] = self.domain.position
+        self.board.stale = True
 
     def retime(self, timing: Timing) -> None:
         """The running segment goes on with another timing: close the present piece, place the rest."""
         execution = self.running
         assert execution is not None
         now = self.clock._now
-        if execution.timing is None:
-            row = execution.piece_row
+        if execution.timing is None:  # comes onto the unit, at a border
+            execution.timing = timing
+            execution.origin_s = now - timing.ends_s[int(execution.piece_row)]
+            if execution.yield_s == inf:
+                execution.stop = execution.segment.rows
+            else:
+                execution.set_stop(execution.piece_row)
         else:
             row = self.row_now(execution)
             self.close_piece(execution, now, row)
-        execution.place(now, row, timing)
+            execution.place(now, row, timing)
         self.arm(execution)
 
     def row_now(self, execution: Execution) -> float:
@@ -137,12 +151,15 @@ class ComputeUnit:
         if execution.alarm is not None:
             execution.alarm.cancel()
         assert execution.timing is not None
-        execution.alarm = self.clock.at(max(execution.origin_s + execution.timing.ends_s[execution.stop], self.clock._now), ENDS, self._stopped)
+        clock, end_s = self.clock, execution.origin_s + execution.timing.ends_s[execution.stop]
+        execution.alarm = Alarm(clock, end_s if end_s > clock._now else clock._now, ENDS, self._stopped)
 
     def _stopped(self, _: Any) -> None:
         execution = self.running
         assert execution is not None
-        self.close_piece(execution, self.clock._now, float(execution.stop))
+        now = self.clock._now
+        if now > execution.piece_s:
+            self.recorder.piece(self.index, execution, now, float(execution.stop))
         self.stopped(execution, execution.stop)
 
     def stopped(self, execution: Execution, row: int) -> None:
@@ -161,7 +178,7 @@ class ComputeUnit:
 
     def _set_aside(self, execution: Execution, row: int) -> None:
         execution.piece_row = float(row)
-        execution.yield_s = float("inf")
+        execution.yield_s = inf
         if self.policy.quantum_s is not None:
             self._sequence += 1
             execution.sequence = self._sequence

@@ -89,7 +89,8 @@ def main() -> None:
         operators = trace.totals["operators"]
         ratios.append(operators / seconds / raw)
         events = trace.totals["events"]
-        print(f"raw simpy {raw / 1e6:.2f} M timeouts/s   engine {operators / seconds / 1e6:.2f} M operators/s ({operators} in {events} events)   ratio {ratios[-1]:.2f}")
+        speed = f"engine {operators / seconds / 1e6:.2f} M operators/s ({operators} in {events} events)"
+        print(f"raw simpy {raw / 1e6:.2f} M timeouts/s   {speed}   ratio {ratios[-1]:.2f}")
     print(f"median ratio {statistics.median(ratios):.2f}, best {max(ratios):.2f}")
 
 

@@ -105,7 +105,8 @@ def _bandwidth_is_conserved(engine: Any, trace: Trace) -> None:
     """Bytes moved in any interval: the traffic at every moment, which is constant between starts and ends of spans."""
     spans = trace.spans.columns()
     timings = {(timings.program, timings.index): timings for _, timings in reversed(engine.planner.timings)}
-    rates = np.array([timings[row[0], row[1]].at(row[2], row[3]).bytes_per_s for row in zip(spans["program"], spans["segment"], spans["frequency_hz"], spans["share"], strict=True)])
+    rows = zip(spans["program"], spans["segment"], spans["frequency_hz"], spans["share"], strict=True)
+    rates = np.array([timings[program, segment].at(frequency_hz, share).bytes_per_s for program, segment, frequency_hz, share in rows])
     times = np.concatenate([spans["start_s"], spans["end_s"]])
     steps = np.concatenate([rates, -rates])
     order = np.lexsort((steps, times))

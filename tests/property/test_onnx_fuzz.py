@@ -308,3 +308,10 @@ def test_a_file_above_the_size_limit_is_refused(tmp_path: Path) -> None:
     path.write_bytes(SEEDS["convolutional"])
     with pytest.raises(ModelError, match="at most"):
         import_onnx(path, max_bytes=1000)
+
+
+@pytest.mark.parametrize("count, good", [(20_000, True), (100_001, False)])
+def test_very_many_nodes_of_one_name(count: int, good: bool, tmp_path: Path) -> None:
+    nodes = [helper.make_node("Relu", [f"v{i}"], [f"v{i + 1}"], name="same") for i in range(count)]
+    model = _model(nodes, [_info("v0", [2])], [_info(f"v{count}", [2])])
+    assert _check(model.SerializeToString(), tmp_path / "many.onnx", f"{count} nodes") == good

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tflite
 
 from sim.errors import ModelError
 from sim.frontends.tflite import import_tflite
 from sim.graph.ir import Graph
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "frontends" / "tflite"))
-from tflite_models import Net  # noqa: E402  (found through the line above)
+from tflite_models import Net
 
 MORE_MEMORY_KB = 500 * 1024
 
@@ -142,7 +143,11 @@ def test_every_word_of_the_structure_at_its_extreme(tmp_path: Path) -> None:
         attempt(tmp_path / "m.tflite", bytes(data))
 
 
-@pytest.mark.parametrize("data", [b"", b"TFL3", b"\x00" * 64, b"\x1c\x00\x00\x00TFL3" + b"\xff" * 200, b"\x08\x00\x00\x00TFL3" + b"\x00" * 1000], ids=["empty", "short", "zeros", "ones", "null"])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"TFL3", b"\x00" * 64, b"\x1c\x00\x00\x00TFL3" + b"\xff" * 200, b"\x08\x00\x00\x00TFL3" + b"\x00" * 1000],
+    ids=["empty", "short", "zeros", "ones", "null"],
+)
 def test_files_that_are_no_models(tmp_path: Path, data: bytes) -> None:
     assert attempt(tmp_path / "m.tflite", data) is None
 
@@ -159,4 +164,46 @@ def test_absurd_shapes_are_refused(tmp_path: Path) -> None:
     net.op("RELU", (0,), net.add(2**31 - 1, 2**31 - 1, 2**31 - 1))
     (tmp_path / "m.tflite").write_bytes(net.bytes())
     with pytest.raises(ModelError, match="cannot be right"):
+        import_tflite(tmp_path / "m.tflite")
+
+
+def test_tensors_of_one_name_and_a_long_chain(tmp_path: Path) -> None:
+    net = Net(same_names=True)
+    net.add(1, 4)
+    for i in range(3000):
+        net.op("RELU", (i,), net.add(1, 4))
+    graph = attempt(tmp_path / "m.tflite", net.bytes())
+    assert graph is not None and len({op.name for op in graph.ops}) == 3000
+
+
+def test_a_list_of_millions_of_tables(tmp_path: Path) -> None:
+    """Its length is plausible for the file's size, but no model has so many: refused before any is visited."""
+    data = bytearray(various())
+    root = struct.unpack_from("<I", data)[0]
+    vtable = root - struct.unpack_from("<i", data, root)[0]
+    field = root + struct.unpack_from("<H", data, vtable + 4 + 2 * 4)[0]  # buffers
+    count = 2_000_000
+    struct.pack_into("<I", data, field, len(data) - field)
+    data += struct.pack("<I", count) + b"\x04\x00\x00\x00" * count
+    with pytest.raises(ModelError, match="more than 300000 tables"):
+        (tmp_path / "m.tflite").write_bytes(data)
+        import_tflite(tmp_path / "m.tflite")
+
+
+def test_one_long_vector_shared_by_many_tensors(tmp_path: Path) -> None:
+    """A small file whose tensors all refer to the same quantization: copying it for each would take gigabytes."""
+    net = Net()
+    net.add(1, 4, scale=(0.5,) * 5000)
+    for i in range(2000):
+        net.op("RELU", (i,), net.add(1, 4, scale=(0.5,)))
+    data = bytearray(net.bytes())
+    model = tflite.Model.GetRootAs(bytes(data)).Subgraphs(0)
+    target = model.Tensors(0).Quantization()._tab.Pos
+    for i in range(1, 2001):
+        table = model.Tensors(i)._tab
+        place = table.Pos + table.Offset(12)
+        if target > place:
+            struct.pack_into("<I", data, place, target - place)
+    (tmp_path / "m.tflite").write_bytes(data)
+    with pytest.raises(ModelError, match="larger than any model's"):
         import_tflite(tmp_path / "m.tflite")

@@ -92,6 +92,7 @@ class Delegate(Spec):
     entry_s: Duration = Field(alias="entry", description="one call into the unit, where the unit has no fitted invocation time")
     switch_s: Duration = Field(alias="switch", description="for every further call in the same inference, on top")
     copies: bool = Field(description="tensors that cross its border are copied, at the memory's bandwidth")
+    float32_as: Literal["float32", "float16"] = Field(default="float32", description="format it computes float32 networks in, where the unit is faster in it")
     cost_name: str = Field(default="", description="name under which the unit's fitted parameters are kept; the runtime's if empty")
     prepare_s: Duration = Field(alias="prepare", description="once per load: creating the delegate, compiling or reading its kernels")
     prepare_per_operator_s: Duration = Field(alias="prepare_per_operator")

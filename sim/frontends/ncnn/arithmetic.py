@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from device_models.work import DType
-from sim.frontends.ncnn.context import Context, clean
+from sim.frontends.ncnn.context import Context
 from sim.frontends.ncnn.param import Layer
 
 UNARY = {
@@ -75,7 +75,7 @@ def binary_op(ctx: Context, layer: Layer) -> None:
     type = _of(layer, BINARY_OP)
     if layer.whole(1):
         value = np.float32(layer.number(2))
-        scalar = ctx.builder.tensor(f"{clean(layer.name)}.scalar", (), DType.F32, "constant", load=lambda: np.array(value))
+        scalar = ctx.builder.tensor(f"{layer.label}.scalar", (), DType.F32, "constant", load=lambda: np.array(value))
         ctx.bind(layer, ctx.one(layer, type, [ctx.x(layer), scalar]))
         return
     ctx.bind(layer, _combined(ctx, layer, type, [ctx.x(layer), ctx.x(layer, 1)]))

@@ -5,7 +5,6 @@ ncnn counts dimensions from the innermost (w, h, d, c); shapes here are written 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
@@ -55,7 +54,7 @@ class Context:
 
     def weight(self, layer: Layer, suffix: str, shape: Sequence[int], dtype: DType = DType.F32, role: Role = "weight") -> str:
         """Trained parameters (the values are in the .bin file, which is not needed)."""
-        return self.builder.tensor(f"{clean(layer.name)}.{suffix}", check_shape(f"{layer.name}: {suffix}", shape), dtype, role)
+        return self.builder.tensor(f"{layer.label}.{suffix}", check_shape(f"{layer.name}: {suffix}", shape), dtype, role)
 
     def add(
         self,
@@ -70,7 +69,7 @@ class Context:
     ) -> list[str]:
         """Add an operator named for the layer; returns its outputs. ``shapes``: of blobs (without the batch), where they cannot be inferred."""
         given = None if shapes is None else [((1, *shape), self.dtype(inputs[0]) if inputs else DType.F32) for shape in shapes]
-        name = clean(layer.name) + (f"/{suffix}" if suffix else "")
+        name = layer.label + (f"/{suffix}" if suffix else "")
         made = self.builder.add_many(type, inputs, attributes, name=name, outputs=outputs, shapes=given)
         for tensor in made:
             check_shape(layer.name, self.builder.shape(tensor))
@@ -114,11 +113,6 @@ class Context:
 _ACTIVATIONS: dict[int, tuple[str, tuple[str, ...]]] = {
     1: ("Relu", ()), 2: ("LeakyRelu", ("alpha",)), 3: ("Clip", ("min", "max")), 4: ("Sigmoid", ()), 5: ("Mish", ()), 6: ("HardSwish", ("alpha", "beta")),
 }  # fmt: skip
-
-
-def clean(name: str) -> str:
-    """A name without characters that the text form of graphs does not take."""
-    return re.sub(r"[^\w./:-]+", "_", name)[:80] or "layer"
 
 
 def attempt(layer: Layer, work: Callable[[], None]) -> None:

@@ -100,6 +100,8 @@ def deconvolution(rank: int, grouped: bool) -> Any:
         sizes = [layer.whole(size_keys[0]), *(layer.whole(key, layer.whole(size_keys[0])) for key in size_keys[1:rank])][::-1]
         if min(sizes) > 0:
             attributes["output_shape"] = sizes
+        elif "auto_pad" in attributes:  # nothing is cut off then
+            attributes.pop("auto_pad")
         weight = ctx.weight(layer, "weight", (shape[0], out // group, *kernel))
         y = ctx.one(layer, "ConvTranspose", [x, weight, *_bias(ctx, layer, 5, out)], attributes)
         ctx.bind(layer, ctx.activated(layer, y, layer.whole(9), layer.array(10)))

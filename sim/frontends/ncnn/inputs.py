@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from device_models.work import DType
 from sim.errors import ModelError, Problem
 from sim.frontends.limits import check_shape
-from sim.frontends.ncnn.context import EXTENTS, KEYS, Context, clean
-from sim.frontends.ncnn.param import Layer
+from sim.frontends.ncnn.context import EXTENTS, KEYS, Context
+from sim.frontends.ncnn.param import Layer, clean
 
 Extent = int | str  # a number, or the name of what the user must bind
 _CACHE_READERS = ("SDPA", "MultiHeadAttention")
@@ -117,17 +117,15 @@ class Inputs:
 
 def _cache_blobs(layers: list[Layer]) -> set[str]:
     """Blobs of Input layers that attention layers read as caches, directly or through Split layers."""
-    sources = {blob: layer.inputs[0] for layer in layers if layer.type == "Split" and layer.inputs for blob in layer.outputs}
-    inputs = {blob for layer in layers if layer.type == "Input" for blob in layer.outputs}
+    root: dict[str, str] = {}  # blob that a Split or an Input makes -> the Input's blob
     found = set()
-    for layer in layers:
-        if layer.type not in _CACHE_READERS or not layer.whole(7):
-            continue
-        for blob in layer.inputs[-2:]:
-            while blob in sources:
-                blob = sources[blob]
-            if blob in inputs:
-                found.add(blob)
+    for layer in layers:  # in an order in which they can run
+        if layer.type == "Input":
+            root |= {blob: blob for blob in layer.outputs}
+        elif layer.type == "Split" and layer.inputs and layer.inputs[0] in root:
+            root |= dict.fromkeys(layer.outputs, root[layer.inputs[0]])
+        elif layer.type in _CACHE_READERS and layer.whole(7):
+            found |= {root[blob] for blob in layer.inputs[-2:] if blob in root}
     return found
 
 

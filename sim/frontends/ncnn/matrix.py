@@ -6,7 +6,7 @@ from typing import Any
 
 from device_models.work import DType
 from sim.frontends.ncnn.context import Context
-from sim.frontends.ncnn.param import Layer
+from sim.frontends.ncnn.param import Layer, clean
 
 
 def _weight_format(layer: Layer) -> tuple[DType, dict[str, Any]]:
@@ -115,7 +115,7 @@ def _cached(ctx: Context, layer: Layer, position: int, new: str, suffix: str) ->
         raise layer.problem(f"input {position} must be a key or value cache that comes from an Input layer")
     _, heads, steps, size = ctx.builder.shape(new)
     length = ctx.context + steps
-    cache = ctx.builder.tensor(layer.inputs[position], (1, heads, length, size), ctx.dtype(new), "state")
+    cache = ctx.builder.tensor(clean(layer.inputs[position]), (1, heads, length, size), ctx.dtype(new), "state")
     return ctx.one(layer, "CacheAppend", [cache, new], {"length": length}, suffix=suffix)
 
 
@@ -188,7 +188,7 @@ def recurrent(ctx: Context, layer: Layer) -> None:
     dtype = DType.I8 if layer.whole(8) else DType.F32
     attributes: dict[str, Any] = {"hybrid": True} if layer.whole(8) else {}
     inputs = [
-        ctx.builder.add("Reshape", [x], {"shape": [shape[0], 1, shape[1]], "allowzero": True}, name=f"{layer.name}/time"),
+        ctx.builder.add("Reshape", [x], {"shape": [shape[0], 1, shape[1]], "allowzero": True}, name=f"{layer.label}/time"),
         ctx.weight(layer, "weights", (directions, gates * hidden, shape[1]), dtype),
         ctx.weight(layer, "recurrent", (directions, gates * hidden, out), dtype),
         ctx.weight(layer, "bias", (directions, (4 if layer.type == "GRU" else gates) * hidden)),
@@ -197,8 +197,8 @@ def recurrent(ctx: Context, layer: Layer) -> None:
         inputs.append(ctx.weight(layer, "projection", (directions, out, hidden), dtype))
         attributes["hidden"] = hidden
     states = [ctx.x(layer, i) for i in range(1, len(layer.inputs))]
-    made = ctx.builder.add_many("ProjectedLSTM" if hidden != out else layer.type, [*inputs, *states], attributes, name=layer.name, outputs=len(layer.outputs))
-    y = ctx.builder.add("Reshape", [made[0]], {"shape": [1, shape[0], directions * out], "allowzero": True}, name=f"{layer.name}/rows")
+    made = ctx.builder.add_many("ProjectedLSTM" if hidden != out else layer.type, [*inputs, *states], attributes, name=layer.label, outputs=len(layer.outputs))
+    y = ctx.builder.add("Reshape", [made[0]], {"shape": [1, shape[0], directions * out], "allowzero": True}, name=f"{layer.label}/rows")
     last = [ctx.builder.add("Reshape", [name], {"shape": [1, directions, -1]}, name=f"{name}/state") for name in made[1:]]
     ctx.bind(layer, y, *last)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from sim.errors import ModelError, Problem
 
 MAGIC = "7767517"
-MAX_BYTES = 64 << 20
+MAX_BYTES = 8 << 20  # the largest published ones have half a megabyte
+MAX_LAYERS = 100_000
 MAX_TOKEN = 4096
 ARRAY = -23300  # a key of -23300 - id holds an array: length, then its elements
 SHAPE_HINTS = 30  # array id of the shapes that ncnn's optimiser recorded: per output (dims, w, h, c)
@@ -28,6 +29,7 @@ class Layer:
     inputs: list[str]
     outputs: list[str]
     parameters: dict[int, Value] = field(default_factory=dict)
+    label: str = ""  # its name in graphs: readable, and no other layer's
 
     def problem(self, what: str) -> ModelError:
         return ModelError(Problem(line=self.line, path=self.name, what=f"{self.type}: {what}"))
@@ -73,17 +75,33 @@ def read_param(path: Path) -> list[Layer]:
         raise ModelError(f"cannot read the file: {error.strerror or error}") from error
     if len(data) > MAX_BYTES:
         raise ModelError(f"larger than {MAX_BYTES >> 20} MiB, which no .param file is")
-    lines = [(i, line.split()) for i, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1)]
-    lines = [(i, tokens) for i, tokens in lines if tokens]
+    lines = [(i, line.split()) for i, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1) if line.strip()]
     if not lines or lines[0][1] != [MAGIC]:
         hint = "; the format of ncnn before 2017 is not supported" if lines and len(lines[0][1]) == 2 else ""
         raise ModelError(Problem(line=1, what=f"not an ncnn .param file: the first line must be {MAGIC}{hint}"))
     if len(lines) < 2 or len(lines[1][1]) != 2 or not all(token.isdecimal() and len(token) < 10 for token in lines[1][1]):
         raise ModelError(Problem(line=2, what="the second line must hold the numbers of layers and blobs"))
     stated = int(lines[1][1][0])
+    if stated > MAX_LAYERS:
+        raise ModelError(Problem(line=lines[1][0], what=f"more than {MAX_LAYERS} layers"))
     if stated > len(lines) - 2:
         raise ModelError(Problem(line=lines[1][0], what=f"the file states {stated} layers and has {len(lines) - 2}; it is cut off"))
-    return _in_order([_read_layer(line, tokens) for line, tokens in lines[2 : 2 + stated]])  # like ncnn, which reads no further
+    layers = [_read_layer(line, tokens) for line, tokens in lines[2 : 2 + stated]]  # like ncnn, which reads no further
+    _label(layers)
+    return _in_order(layers)
+
+
+def clean(name: str) -> str:
+    """A name without characters that the text form of graphs does not take."""
+    return re.sub(r"[^\w./:-]+", "_", name)[:80] or "unnamed"
+
+
+def _label(layers: list[Layer]) -> None:
+    taken: set[str] = set()
+    for layer in layers:
+        label = clean(layer.name)
+        layer.label = f"{label}_{layer.line}" if label in taken else label
+        taken.add(layer.label)
 
 
 def _read_layer(line: int, tokens: list[str]) -> Layer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,21 @@ def _activation(node: Node, y: str) -> str:
     if activation not in _FUSED_ACTIVATIONS:
         raise node.refuse(f"fuses activation {activation!r}")
     return node.step(_FUSED_ACTIVATIONS[activation], [y])[0]
+
+
+@handles("DeformConv")
+def _deformable_conv(node: Node) -> None:
+    """Inputs x, W, offset, B, mask: samples are gathered for every kernel position, then multiplied as a 1x1 convolution."""
+    weight, x, offsets = node.needed(1), node.shape(0), node.shape(2)
+    kernel = node.shape(1)[2:]
+    if len(x) != 4 or len(offsets) != 4 or offsets[1] % (2 * prod(kernel)):
+        raise node.refuse(f"has input {list(x)}, offsets {list(offsets)} and weights {list(node.shape(1))}")
+    gathered = (x[0], x[1] * prod(kernel), *offsets[2:])
+    operands = [node.operand(0), node.operand(2), node.operand(4)]
+    columns = node.step("GridSample", operands, {"original": "DeformConv"}, shapes=[(gathered, node.dtype(0))])[0]
+    shape = (node.shape(1)[0], prod(node.shape(1)[1:]), 1, 1)
+    flat = node.enter(weight.reshaped(shape), "weight") if isinstance(weight, Stored) else node.step("Reshape", [weight], {"shape": shape})[0]
+    node.emit("Conv", [columns, flat, node.operand(3, "weight")], {"group": int(node.attribute("group", 1))})
 
 
 @handles("ConvTranspose")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.frontends.onnx.elements import CAST_NAMES, FLOAT, dtype_of
+from sim.frontends.onnx.elements import BOOL, CAST_NAMES, FLOAT, dtype_of
 from sim.frontends.onnx.node import Node
 from sim.frontends.onnx.stored import Stored
 from sim.frontends.onnx.table import CONTRIB, handles
@@ -56,6 +56,12 @@ def _bias_gelu(node: Node) -> None:
     node.emit("Gelu", [x], {"approximate": "tanh"} if node.type == "FastGelu" else {})
 
 
+@handles("SwiGLU")
+def _swiglu(node: Node) -> None:
+    gate = node.step("Swish", [node.operand(0)], parameters(node, "alpha"))[0]
+    node.emit("Mul", [gate, node.operand(1)])
+
+
 @handles("Shrink", "Hardmax")
 def _like_input(node: Node) -> None:
     node.emit("Softmax" if node.type == "Hardmax" else "ThresholdedRelu", [node.operand(0)], {"original": node.type})
@@ -69,6 +75,9 @@ def _alias(node: Node) -> None:
     if isinstance(value, Stored) and value.trained and len(value.shape) == 1:
         value = replace(value, name=node.outputs[0], token=object())
     node.bind(0, value)
+    if node.type == "Dropout":
+        shape = node.shape(0)
+        node.bind(1, Stored(f"{node.name}.mask", shape, BOOL, lambda: np.ones(shape, bool), trained=False))
 
 
 @handles("PRelu")
@@ -78,6 +87,9 @@ def _prelu(node: Node) -> None:
 
 @handles("Clip")
 def _clip(node: Node) -> None:
+    if any(isinstance(node.value(i), str) for i in (1, 2)):
+        _clip_openly(node)
+        return
     low, high = node.scalar(1, "min", -inf), node.scalar(2, "max", inf)
     x = node.operand(0)
     named = {(0.0, inf): "Relu", (0.0, 6.0): "Relu6", (-1.0, 1.0): "ReluN1To1"}
@@ -86,6 +98,15 @@ def _clip(node: Node) -> None:
         return
     limits = {name: limit for name, limit in (("min", low), ("max", high)) if limit is not None and abs(limit) != inf}
     node.emit("Clip", [x], limits)
+
+
+def _clip_openly(node: Node) -> None:
+    """Limits found at run time: a maximum and a minimum."""
+    y = node.operand(0)
+    for index, type in ((1, "Max"), (2, "Min")):
+        if node.has(index):
+            y = node.step(type, [y, node.operand(index, "constant")])[0]
+    node.bind_step(0, y)
 
 
 @handles(*_BINARY, *_COMPARISON)
@@ -129,7 +150,7 @@ def _where(node: Node) -> None:
     node.emit("Where", node.operands("constant"))
 
 
-@handles("Cast", "CastLike")
+@handles("Cast", "CastLike", "BitCast")
 def _cast(node: Node) -> None:
     if node.type == "CastLike":
         to = node.dtype(1)
@@ -224,8 +245,9 @@ def _arg(node: Node) -> None:
 
 @handles("CumSum", "CumProd")
 def _cumulative(node: Node) -> None:
-    axis = int(node.scalar(1, default=0) or 0)
-    node.emit("CumSum", [node.operand(0)], {"axis": axis})
+    axis = node.stored(1)  # one found at run time changes neither shape nor work
+    array = axis.value() if axis is not None else None
+    node.emit("CumSum", [node.operand(0)], {"axis": 0 if array is None else int(array.reshape(()))})
 
 
 @handles("Trilu")

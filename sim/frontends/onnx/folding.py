@@ -45,8 +45,10 @@ class NotFolded(Exception):
 def fold(node: Node) -> bool:
     """Compute the node's outputs if all its operands are small constants; says whether it did."""
     function = FOLDS.get(node.type) if node.proto.domain in ("", "ai.onnx") else None
+    if function is None:
+        return False
     values = [node.value(i) for i in range(len(node.proto.input))]
-    if function is None or any(isinstance(value, str) for value in values):
+    if any(isinstance(value, str) for value in values):
         return False
     stored = [value for value in values if isinstance(value, Stored)]
     if any(constant.elements > MAX_VALUE_ELEMENTS or constant.is_quantized for constant in stored):
@@ -302,6 +304,20 @@ def _nonzero(node: Node, arrays: list[Any]) -> list[Any]:
     return [np.array(np.nonzero(arrays[0]), np.int64)]
 
 
+def _window(*coefficients: float) -> Fold:
+    """A sum of cosines over a whole (``periodic``) or closed period: Hann, Hamming, Blackman."""
+
+    def run(node: Node, arrays: list[Any]) -> list[Any]:
+        size, element = int(arrays[0].reshape(())), int(node.attribute("output_datatype", 1))
+        _limit(size)
+        if element not in NUMPY_OF_ELEMENT:
+            raise NotFolded
+        phase = 2 * np.pi * np.arange(size) / max(size if node.attribute("periodic", 1) else size - 1, 1)
+        return [sum(part * np.cos(i * phase) for i, part in enumerate(coefficients)).astype(NUMPY_OF_ELEMENT[element])]  # type: ignore[union-attr]  # never empty
+
+    return run
+
+
 def _identity(node: Node, arrays: list[Any]) -> list[Any]:
     return [arrays[0]]
 
@@ -327,5 +343,5 @@ FOLDS: dict[str, Fold] = {
     "Transpose": _transpose,
     "ReduceProd": _reduce(np.prod), "ReduceSum": _reduce(np.sum), "ReduceMax": _reduce(np.max), "ReduceMin": _reduce(np.min), "ReduceMean": _reduce(np.mean),
     "ArgMax": _arg(np.argmax), "ArgMin": _arg(np.argmin), "CumSum": _cumulative, "Trilu": _triangle, "MatMul": _matmul, "NonZero": _nonzero,
-    "Identity": _identity,
+    "Identity": _identity, "HannWindow": _window(0.5, -0.5), "HammingWindow": _window(25 / 46, -21 / 46), "BlackmanWindow": _window(0.42, -0.5, 0.08),
 }  # fmt: skip

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Literal
 
 from device_models.work import DType
 from sim.errors import ModelError, Problem
-from sim.frontends.onnx import attention, contraction, control, detection, elementwise, movement, quantized, recurrent, resizing  # noqa: F401  (they fill the table)
+from sim.frontends.onnx import attention, contraction, control, detection, elementwise, movement, quantized, recurrent, resizing, sequences  # noqa: F401  (they fill the table)
 from sim.frontends.onnx.folding import fold
-from sim.frontends.onnx.node import ImportState, Node, Value
+from sim.frontends.onnx.node import ImportState, Node, OpenOperand, Value
 from sim.frontends.onnx.reading import STANDARD_DOMAINS, ModelFile
-from sim.frontends.onnx.stored import from_proto
+from sim.frontends.onnx.stored import Stored, from_proto
 from sim.frontends.onnx.symbols import Symbols
 from sim.frontends.onnx.table import find_handler
 from sim.graph.builder import GraphBuilder
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Unknown = Literal["error", "warn"]
 # What a handler raises when a damaged file gives it operands or attributes of the wrong kind.
-_MISFITS = (TypeError, ValueError, IndexError, KeyError, AttributeError, ArithmeticError)
+_MISFITS = (TypeError, ValueError, IndexError, KeyError, AttributeError, ArithmeticError, RuntimeError)
 
 
 class Importer:
@@ -31,8 +31,7 @@ class Importer:
 
     def __init__(self, file: ModelFile, symbols: Symbols, unknown: Unknown) -> None:
         self.file, self.symbols, self.unknown = file, symbols, unknown
-        graph = file.model.graph
-        self.state = ImportState(GraphBuilder(graph.name or file.path.stem), file, run=self._run_subgraph)
+        self.state = ImportState(GraphBuilder(file.path.stem), file, run=self._run_subgraph)
         self.values: ChainMap[str, Value] = ChainMap()
 
     def run(self) -> Graph:
@@ -44,12 +43,22 @@ class Importer:
             if name in self.values:
                 raise ModelError(f"has two inputs named {name!r}")
             self.values[name] = self.state.builder.input(name, shape, dtype)
+        self.state.warnings += self.symbols.warnings
         self.state.declared = self._declared(graph)
         self._run_nodes(graph.node, self.values)
         outputs = [self._output(info.name) for info in graph.output]
         self.state.builder.graph.outputs = outputs
+        self._compare_declared()
         self.state.warnings += [f"shapes: {name!r} names no dimension of an input" for name in self.symbols.unused()]
         return self.state.builder.graph
+
+    def _compare_declared(self) -> None:
+        """Shapes that the file states are only a check: operators decide, and a difference is a warning."""
+        for name, (stated, _) in self.state.declared.items():
+            value = self.values.get(name)
+            made = value.shape if isinstance(value, Stored) else self.state.builder.shape(value) if value else stated
+            if made != stated:
+                self.state.warnings.append(f"{name!r} has shape {list(made)}; the file states {list(stated)}")
 
     def _output(self, name: str) -> str:
         if name not in self.values:
@@ -98,9 +107,14 @@ class Importer:
     def _convert(self, node: Node) -> None:
         handler = find_handler(node.proto.domain, node.type)
         if handler is None:
-            self._generic(node)
-        else:
+            self._generic(node, "unknown operator, taken as a generic data mover without arithmetic")
+            return
+        try:
             handler(node)
+        except OpenOperand as error:
+            if any(name and name not in self.state.declared for name in node.outputs):
+                raise
+            self._generic(node, f"taken as a generic data mover of the shapes the file states, because {error.problems[0].what.partition(': ')[2]}")
 
     def _refuse_unknown(self, nodes: list[onnx.NodeProto]) -> None:
         unknown: dict[str, int] = {}
@@ -112,8 +126,8 @@ class Importer:
             hint = "'unknown_operators: warn' runs an unknown operator as a generic data mover, if the file states its output shapes"
             raise ModelError([Problem(what=f"unknown operator {name!r} ({count} node{'s' if count > 1 else ''}); {hint}") for name, count in unknown.items()])
 
-    def _generic(self, node: Node) -> None:
-        """An operator nobody knows, as a mover of its bytes; its output shapes must stand in the file."""
+    def _generic(self, node: Node, why: str) -> None:
+        """An operator as a mover of its bytes; its output shapes must stand in the file."""
         missing = [name for name in node.outputs if name and name not in self.state.declared]
         if missing:
             raise node.refuse(
@@ -121,7 +135,7 @@ class Importer:
             )
         placeholder = next(self.state.declared[name] for name in node.outputs if name)
         shapes = [self.state.declared[name] if name else placeholder for name in node.outputs]
-        node.warn("unknown operator, taken as a generic data mover without arithmetic")
+        node.warn(why)
         node.emit("Generic", [name for name in node.operands() if name], {"original": f"{node.proto.domain or 'ai.onnx'}.{node.type}"}, shapes=shapes)
 
 

@@ -1,4 +1,8 @@
-"""Output shapes of one node by the ONNX standard's own inference, from its now concrete inputs."""
+"""Output shapes of one node by the ONNX standard's own inference, from its now concrete inputs.
+
+The model as a whole is not inferred: with every dimension bound, one walk over the nodes gives concrete shapes, where inference over
+the symbolic model stops at the first reshape. Operators of the graph infer their own shapes; this is for those that cannot.
+"""
 
 from __future__ import annotations
 

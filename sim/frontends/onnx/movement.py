@@ -132,9 +132,13 @@ def _split(node: Node) -> None:
     extent = node.shape(0)[axis]
     sizes, parts = node.ints(1, "split"), max(len(node.outputs), 1)
     if sizes is None:
-        step = -(-extent // parts)
-        sizes = [max(min(step, extent - i * step), 0) for i in range(parts)]
+        sizes = split_sizes(extent, parts, -(-extent // parts))
     node.emit("Split", [node.operand(0)], {"axis": axis, "sizes": sizes[:parts] if sum(sizes[:parts]) == extent else sizes})
+
+
+def split_sizes(extent: int, parts: int, step: int) -> list[int]:
+    """Parts of ``step`` each, the last ones smaller if it does not divide the extent."""
+    return [max(min(step, extent - i * step), 0) for i in range(parts)]
 
 
 @handles("Slice")
@@ -282,6 +286,13 @@ def _largest(node: Node) -> list[tuple[tuple[int, ...], DType]]:
         count = min(count, node.shape(1)[0])
     kept = (count,) if index is None else (*shape[:index], count, *shape[index + 1 :])
     return [(kept, node.dtype(0)), *[((count,), DType.I64)] * 3]
+
+
+@handles("HannWindow", "HammingWindow", "BlackmanWindow")
+def _open_window(node: Node) -> None:
+    """Reached when the length is too large to hold or found at run time."""
+    size = int(node.scalar(0) or 0)
+    node.emit("Range", [], {"original": node.type}, shapes=[((size,), dtype_of(int(node.attribute("output_datatype", FLOAT)), f"the result of {node.name}"))])
 
 
 @handles("Range")

@@ -31,6 +31,10 @@ OutputTypes = Sequence[tuple[Sequence[int], DType]] | None  # stated where an op
 MAX_LIST = 4096  # entries of a constant used as shape, axes, pads ...
 
 
+class OpenOperand(ModelError):
+    """A shape, axis or the like is computed at run time: the operator cannot be imported as what it is."""
+
+
 @dataclass
 class ImportState:
     """What all nodes of one import share."""
@@ -42,6 +46,8 @@ class ImportState:
     folded_bytes: int = 0
     entered: dict[object, str] = field(default_factory=dict)  # Stored.key -> tensor of the graph
     dynamic_scales: set[str] = field(default_factory=set)  # tensors that hold the scale of a dynamic quantization
+    node_names: dict[str, int] = field(default_factory=dict)  # name -> nodes that have it
+    sequences: dict[str, list[Value]] = field(default_factory=dict)  # lists of tensors, by their names in the file
     run: Callable[[Any, ChainMap[str, Value]], None] | None = None  # imports a subgraph's nodes
 
     def enter(self, value: Value, use: Use) -> str:
@@ -67,8 +73,14 @@ class Node:
         self.outputs = list(proto.output)
         while self.outputs and not self.outputs[-1]:
             self.outputs.pop()
-        self.name = proto.name or next((name for name in self.outputs if name), proto.op_type)
+        self.name = self._own_name(proto.name or next((name for name in self.outputs if name), proto.op_type))
         self.attributes = {attribute.name: _attribute_value(attribute) for attribute in proto.attribute}
+
+    def _own_name(self, name: str) -> str:
+        """Files may give many nodes one name; these are numbered here, since the graph builder would search for each anew."""
+        earlier = self.state.node_names.get(name, 0)
+        self.state.node_names[name] = earlier + 1
+        return f"{name}_{earlier}" if earlier else name
 
     def refuse(self, why: str) -> ModelError:
         """The error for a node that cannot be imported."""
@@ -118,9 +130,8 @@ class Node:
             return None
         array = value.value() if isinstance(value, Stored) else None
         if array is None:
-            raise self.refuse(
-                f"input {index} ({self.proto.input[index]!r}) must be known when the model is imported; bind symbolic dimensions, or export it as a constant"
-            )
+            what = f"input {index} ({self.proto.input[index]!r}) must be known when the model is imported"
+            raise OpenOperand(f"{self.name} ({self.type}): {what}; bind symbolic dimensions, or export it as a constant")
         return array
 
     def ints(self, index: int, attribute: str | None = None) -> list[int] | None:

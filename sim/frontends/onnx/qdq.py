@@ -4,7 +4,7 @@ A file in Q/DQ form computes with real numbers between explicit conversions; run
 
 1. ``DequantizeLinear`` of a constant is no operator: the stored tensor keeps its integer format and carries its scales.
 2. An operator joins a group if every activation it reads comes from a ``Dequantize`` with known scale, and its single result is read only by one
-   ``Quantize`` with known scale. A chain of activations (Relu, Clip ...) between operator and ``Quantize`` belongs to the group.
+   ``Quantize`` with known scale. Clamps (Relu, Clip) between operator and ``Quantize`` belong to the group.
    The operator then reads the integer tensors directly and its result (each result along the chain) has the format and
    scale of the ``Quantize``, which disappears; a ``Dequantize`` disappears with its last reader.
 3. Whatever does not form a full group (a real input somewhere, a result also read unquantized, operators without integer meaning such
@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from sim.graph.ir import Graph, Op
 
-# Computed by a producer's requantization step: may stand between an operator and its Quantize.
-_CHAIN = ("Relu", "Relu6", "ReluN1To1", "Clip", "LeakyRelu", "PRelu", "HardSwish", "HardSigmoid", "Sigmoid", "Tanh", "BatchNorm")
+# Clamps: they keep the scale of what they clamp, so a producer's requantization does them; other activations would need a scale of their own.
+_CHAIN = ("Relu", "Relu6", "ReluN1To1", "Clip")
 _NEVER = (
     "Quantize",
     "Dequantize",

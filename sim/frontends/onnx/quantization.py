@@ -22,7 +22,11 @@ def quantization_of(node: Node, scale: int, zero_point: int, axis: int | None = 
     point_array = points.value() if points is not None else np.zeros((), np.int64)
     if point_array is None or point_array.size not in (1, scale_array.size):
         raise node.refuse(f"has {scale_array.size} scales and {0 if point_array is None else point_array.size} zero points")
-    scale_tuple = tuple(float(part) for part in scale_array.astype(np.float64).ravel())
+    with np.errstate(all="ignore"):
+        scales_64 = scale_array.astype(np.float64).ravel()
+    if not np.isfinite(scales_64).all():
+        raise node.refuse("has a scale that is no number")
+    scale_tuple = tuple(float(part) for part in scales_64)
     point_tuple = tuple(int(part) for part in point_array.astype(np.int64).ravel())
     if len(scale_tuple) == 1:
         return Quantization(scale_tuple, point_tuple)

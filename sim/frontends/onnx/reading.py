@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MAX_FILE_BYTES = 4 * 2**30
 MAX_SKELETON_BYTES = 256 * 2**20  # of everything but large tensors
-MAX_NODES = 500_000  # after inlining functions
+MAX_NODES = 100_000  # functions inlined; language models unrolled over all layers have some 20,000
 STANDARD_DOMAINS = ("", "ai.onnx")
 
 
@@ -58,6 +58,8 @@ def read_model(path: Path, max_bytes: int = MAX_FILE_BYTES) -> ModelFile:
     if not model.HasField("graph") or not (model.graph.node or model.graph.output):
         raise ModelError("holds no graph; is it an ONNX model?")
     model = _inlined(model)
+    if len(model.graph.node) > MAX_NODES:
+        raise ModelError(f"has {len(model.graph.node):,} operators; at most {MAX_NODES:,} are read")
     opsets = {"" if entry.domain in STANDARD_DOMAINS else entry.domain: entry.version for entry in model.opset_import}
     _check_opset(onnx, opsets)
     return ModelFile(path, model, tuple(slimmer.spans), opsets, size)

@@ -30,6 +30,7 @@ class Symbols:
         self.bindings = dict(bindings)
         self.used: set[str] = set()
         self.unbound: dict[str, str] = {}  # name -> where it stands
+        self.warnings: list[str] = []
 
     def inputs(self, infos: list[onnx.ValueInfoProto]) -> list[tuple[str, tuple[int, ...], DType]]:
         """(name, shape, format) of each input. ModelError lists every dimension that nobody bound."""
@@ -46,7 +47,7 @@ class Symbols:
         if not info.type.tensor_type.HasField("shape"):
             return None
         extents = [dim.dim_value if dim.HasField("dim_value") else self._evaluate(dim.dim_param) for dim in dims]
-        if any(extent is None or extent < 0 for extent in extents):
+        if any(extent is None or extent < 1 for extent in extents):  # some exporters write 0 for what they do not know
             return None
         return tuple(int(extent or 0) for extent in extents), dtype_of(info.type.tensor_type.elem_type, f"value {info.name!r}")
 
@@ -61,13 +62,16 @@ class Symbols:
         return info.name, shape, dtype_of(tensor.elem_type, f"input {info.name!r}")
 
     def _extent(self, name: str, axis: int, dim: onnx.TensorShapeProto.Dimension) -> int:
-        """A fixed extent, or what its name, or ``<input>.<axis>``, is bound to."""
-        if dim.HasField("dim_value") and dim.dim_value >= 0:
+        """A fixed extent, or what its name, or ``<input>.<axis>``, is bound to. 0 and -1 may stand for unknown ones in old files."""
+        if dim.HasField("dim_value") and dim.dim_value > 0:
             return dim.dim_value
         position = f"{name}.{axis}"
         if position in self.bindings:
             self.used.add(position)
             return self.bindings[position]
+        if dim.HasField("dim_value") and dim.dim_value == 0:
+            self.warnings.append(f"input {name!r} states 0 elements along axis {axis}; if that means unknown, bind it: shapes: {{{position}: 1}}")
+            return 0
         value = self._evaluate(dim.dim_param) if dim.dim_param else None
         if value is None:
             symbol = dim.dim_param or position

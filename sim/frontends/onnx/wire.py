@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sim.errors import ModelError
 
 LARGE_BYTES = 16_384  # tensors above this stay in the file; shapes, scales and per-channel vectors are below
-MAX_FIELDS = 3_000_000  # of one file; a network of 100,000 operators has about 400,000
+MAX_FIELDS = 1_000_000  # at the level of nodes and tensors; a network of 100,000 operators has about 400,000
 MARK = "edgesim.span"  # key of the entry that says where a tensor that was cut out lies
 
 _CHILDREN: dict[str, dict[int, str]] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -41,6 +40,7 @@ class Context:
         self.builder = GraphBuilder(name)
         self.names: dict[int, str] = {}  # file tensor -> graph tensor
         self.folded: dict[int, np.ndarray] = {}  # values computed while importing
+        self.folded_elements = 0
         self.alias: dict[int, int] = {}  # output of a folded conversion -> the stored tensor it converts
         self.variables: set[int] = set()  # resources that name a variable
         self.state_outputs: list[str] = []
@@ -99,7 +99,7 @@ class Context:
         expected = -(-int(np.prod(shape, dtype=object)) * int(DTYPE_BITS[dtype]) // 8)
         if size != expected:
             raise ModelError(f"damaged file: tensor {tensor.name!r} of shape {list(shape)} has {size} bytes stored, not {expected}")
-        return partial(stored_values, self.file.path, offset, size, kind, shape, dtype, perm)
+        return partial(stored_values, self.file.path.absolute(), offset, size, kind, shape, dtype, perm)
 
     # --- tensors of the graph -----------------------------------------------------------------------------------
 
@@ -128,12 +128,12 @@ class Context:
     def state(self, tensor: TensorRecord) -> str:
         """A variable, kept between runs."""
         shape = check_shape(f"variable {tensor.name!r}", tensor.shape)
-        self.names[tensor.index] = self.builder.tensor(clean(tensor), shape, tensor.dtype, "state", quantization=tensor.quantization)
+        self.names[tensor.index] = self.builder.tensor(tensor.label, shape, tensor.dtype, "state", quantization=tensor.quantization)
         return self.names[tensor.index]
 
     def _enter_folded(self, tensor: TensorRecord) -> str:
         values = self.folded[tensor.index]
-        self.names[tensor.index] = self.builder.tensor(clean(tensor), values.shape, tensor.dtype, "constant", load=lambda: values)
+        self.names[tensor.index] = self.builder.tensor(tensor.label, values.shape, tensor.dtype, "constant", load=lambda: values)
         return self.names[tensor.index]
 
     def stored(
@@ -153,7 +153,7 @@ class Context:
         view = permuted if shape is None else shape
         dtype = tensor.dtype
         name = self.builder.tensor(
-            clean(tensor), check_shape(f"tensor {tensor.name!r}", view), dtype, role, quantization=_moved(tensor.quantization, axis), load=_viewed(load, view)
+            tensor.label, check_shape(f"tensor {tensor.name!r}", view), dtype, role, quantization=_moved(tensor.quantization, axis), load=_viewed(load, view)
         )
         if tensor.is_sparse:
             self.sparse[name] = self.file.buffers[tensor.buffer][1]
@@ -191,7 +191,7 @@ class Context:
         if shapes is None and (stated or OPS[type].infer is None):
             shapes = [check_shape(f"{op.label}: output {record.name!r}", record.shape) for record in records]
         given = None if shapes is None else [(shape, record.dtype) for shape, record in zip(shapes, records, strict=True)]
-        names = self.builder.add_many(type, inputs, attributes, name=clean(records[0]), outputs=len(records), shapes=given)
+        names = self.builder.add_many(type, inputs, attributes, name=records[0].label, outputs=len(records), shapes=given)
         for name, record in zip(names, records, strict=True):
             self.finish(name, record)
         if activation:
@@ -202,7 +202,7 @@ class Context:
 
     def step(self, op: OperatorRecord, type: str, inputs: Sequence[str], attributes: dict[str, Any] | None = None, suffix: str = "", **options: Any) -> str:
         """Add an operator on the way to the file operator's output; its format is inferred."""
-        return self.builder.add(type, inputs, attributes, name=f"{clean(self.output(op))}/{suffix or type.lower()}", **options)
+        return self.builder.add(type, inputs, attributes, name=f"{self.output(op).label}/{suffix or type.lower()}", **options)
 
     def bind(self, record: TensorRecord, name: str) -> None:
         """From now on the file's tensor is this graph tensor."""
@@ -226,12 +226,6 @@ class Context:
         activated = self.builder.add(type, [name], attributes, name=f"{name}/{type}")
         self.finish(activated, record)
         return activated
-
-
-def clean(record: TensorRecord) -> str:
-    """A readable name: converters join the names of everything they fused with semicolons."""
-    name = re.sub(r"[^\w./:-]+", "_", record.name.split(";")[0])[:80]
-    return name or f"tensor_{record.index}"
 
 
 def _may_change(record: TensorRecord) -> bool:

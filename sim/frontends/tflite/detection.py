@@ -10,14 +10,12 @@ from sim.frontends.limits import check_shape
 from sim.frontends.tflite.context import Context
 from sim.frontends.tflite.reader import OperatorRecord
 
-MAX_OPTIONS_BYTES = 1 << 16
-
 
 def _flexbuffer_number(data: bytes, key: str) -> int | None:
     """A number in a custom operator's options (a FlexBuffer map), None if there is none that can be read."""
     from flatbuffers import flexbuffers
 
-    if not 3 <= len(data) <= MAX_OPTIONS_BYTES:
+    if len(data) < 3:
         return None
     try:
         return int(flexbuffers.GetRoot(bytearray(data)).AsMap[key].AsInt)

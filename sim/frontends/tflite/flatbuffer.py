@@ -12,8 +12,7 @@ from mmap import mmap
 from sim.errors import ModelError
 
 IDENTIFIER = b"TFL3"
-MAX_TABLES = 2_000_000
-MAX_VALUES = 16_000_000  # numbers in shape, index and quantization vectors together
+MAX_TABLES = 300_000  # a language model of 30 layers has some ten thousand
 
 _VECTOR, _STRING, _TABLE, _TABLES, _OPAQUE, _BYTES = "vector", "string", "table", "tables", "opaque", "bytes"
 
@@ -35,7 +34,7 @@ class _Walk:
     def __init__(self, data: bytes | mmap) -> None:
         self.data = data
         self.size = len(data)
-        self.values = 0
+        self.entries = 0  # of lists of tables
         self.waiting: list[tuple[int, str]] = []
         self.seen: set[tuple[int, str]] = set()
 
@@ -48,8 +47,6 @@ class _Walk:
         if (at, table) not in self.seen:
             self.seen.add((at, table))
             self.waiting.append((at, table))
-        if len(self.seen) > MAX_TABLES:
-            raise ModelError(f"more than {MAX_TABLES} tables")
 
     def visit(self, at: int, table: str) -> None:
         vtable = at - self.number("<i", at, f"a {table} table")
@@ -75,13 +72,30 @@ class _Walk:
         if target + 4 + count * width > self.size:
             raise ModelError(f"damaged file: a list of a {table} with {count} elements does not fit into the file")
         if kind == _TABLES:
+            self.entries += count
+            if self.entries > MAX_TABLES:
+                raise ModelError(f"more than {MAX_TABLES} tables")
             for i in range(count):
                 place = target + 4 + 4 * i
                 self.enter(place + self.number("<I", place, f"an element of a {table}"), str(of))
-        if kind in (_VECTOR, _STRING):  # counted each time they are referred to: these are copied
-            self.values += count
-            if self.values > MAX_VALUES:
-                raise ModelError("shapes and quantization parameters are larger than any model's")
+
+
+class Copies:
+    """Counts what is copied out of a file: a hostile one refers to the same long vector from many tables."""
+
+    LIMIT = 8_000_000  # numbers and characters; the shapes, scales and names of a large language model are some three million
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def take(self, table: object, *slots: int) -> None:
+        """Announce that the vectors or strings at these slots of a generated reader object are copied."""
+        tab = table._tab  # type: ignore[attr-defined]
+        for slot in slots:
+            offset = tab.Offset(4 + 2 * slot)
+            self.count += tab.VectorLen(offset) if offset else 0
+        if self.count > self.LIMIT:
+            raise ModelError("shapes, names and quantization parameters are larger than any model's")
 
 
 def check_layout(data: bytes | mmap) -> None:

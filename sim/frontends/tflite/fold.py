@@ -12,6 +12,8 @@ from sim.frontends.tflite.context import SMALL, Context
 from sim.frontends.tflite.movement import numpy_index
 from sim.frontends.tflite.reader import FORMATS, OperatorRecord
 
+MAX_INPUTS = 64
+MAX_FOLDED = 4_000_000  # elements of all computed constants; shapes have a handful each
 Values = list[np.ndarray]
 Fold = Callable[[OperatorRecord, Values], Any]
 
@@ -116,7 +118,7 @@ def fold(ctx: Context, op: OperatorRecord) -> bool:
         shape = ctx.shape(ctx.x(op, 0)) if not ctx.is_known(op, 0) else ctx.record(op, 0).shape
         _remember(ctx, op, np.array(shape if op.code == "SHAPE" else len(shape)))
         return True
-    if op.code not in _FOLDS or not op.inputs or len(op.outputs) != 1 or -1 in op.inputs:
+    if op.code not in _FOLDS or not 0 < len(op.inputs) <= MAX_INPUTS or len(op.outputs) != 1 or -1 in op.inputs:
         return False
     if not any(index in ctx.folded for index in op.inputs) and not _only_integers(ctx, op):
         return False
@@ -136,6 +138,7 @@ def _only_integers(ctx: Context, op: OperatorRecord) -> bool:
 def _remember(ctx: Context, op: OperatorRecord, values: Any) -> None:
     kind = np.dtype(FORMATS[ctx.output(op).type][1])
     array = np.asarray(values)
-    if array.size > SMALL * 4:
+    ctx.folded_elements += array.size
+    if array.size > SMALL * 4 or ctx.folded_elements > MAX_FOLDED:
         raise ModelError(f"{op.label}: a constant of {array.size} elements is computed")
     ctx.folded[ctx.output(op).index] = array.astype(kind) if kind.kind in "biuf" else array

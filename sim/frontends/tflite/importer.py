@@ -9,7 +9,7 @@ from typing import Literal
 
 from sim.errors import ModelError, Problem
 from sim.frontends.limits import check_shape, check_sizes
-from sim.frontends.tflite.context import Context, clean
+from sim.frontends.tflite.context import Context
 from sim.frontends.tflite.fold import FOLDABLE, fold
 from sim.frontends.tflite.reader import DAMAGE, OperatorRecord, TensorRecord, TfliteFile, open_tflite
 from sim.frontends.tflite.table import CONTROL_FLOW, CUSTOM, HANDLERS, NOT_MODELLED
@@ -73,14 +73,14 @@ def _enter_inputs(ctx: Context, shapes: Mapping[str, int]) -> None:
             if record.signature[axis] == -1 or extent < 0:
                 bindable.update(keys)
                 if extent < 0 and key is None:
-                    raise ModelError(f"input {clean(record)!r} leaves extent {axis} open; bind it with shapes: {{{keys[0]}: ...}}")
+                    raise ModelError(f"input {record.label!r} leaves extent {axis} open; bind it with shapes: {{{keys[0]}: ...}}")
             elif key is not None and shapes[key] != extent:
                 key = None  # the file fixes this extent
             if key is not None:
                 used.add(key)
                 extent = int(shapes[key])
             extents.append(extent)
-        name = ctx.builder.input(clean(record), check_shape(f"input {clean(record)!r}", extents), record.dtype)
+        name = ctx.builder.input(record.label, check_shape(f"input {record.label!r}", extents), record.dtype)
         ctx.names[index] = name
         ctx.finish(name, record)
     unused = sorted(set(shapes) - used)
@@ -92,7 +92,7 @@ def _enter_inputs(ctx: Context, shapes: Mapping[str, int]) -> None:
 def _binding_names(record: TensorRecord, axis: int) -> list[str]:
     names = _AXIS_NAMES.get(len(record.shape), ("batch",))
     short = [names[axis]] if axis < len(names) else []
-    return [*short, f"{clean(record)}.{axis}"]
+    return [*short, f"{record.label}.{axis}"]
 
 
 def _enter(ctx: Context, op: OperatorRecord, unknown_operators: Unknown) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 from device_models.work import DType
 from sim.errors import EdgesimError, ModelError
 from sim.frontends.limits import MAX_RANK
-from sim.frontends.tflite.flatbuffer import check_layout, int_vector
+from sim.frontends.tflite.flatbuffer import Copies, check_layout, int_vector
 from sim.graph.ir import Quantization
 
 # tensorflow/lite/schema/schema.fbs, enum TensorType: number -> (format, NumPy type of the stored values)
@@ -23,15 +25,17 @@ FORMATS: dict[int, tuple[DType, str]] = {
     17: (DType.I4, "u1"), 18: (DType.BF16, "<u2"),
 }  # fmt: skip
 _OTHER_TYPES = {5: "STRING", 8: "COMPLEX64", 11: "COMPLEX128", 13: "RESOURCE", 14: "VARIANT"}
+MAX_OPTIONS_BYTES = 1 << 16
 DAMAGE = (struct.error, IndexError, KeyError, ValueError, TypeError, OverflowError, ZeroDivisionError)  # what the generated readers raise on nonsense
 
 
 @dataclass(frozen=True)
 class TensorRecord:
-    """A tensor as the file states it. ``signature``: its shape with -1 for extents that may change."""
+    """A tensor as the file states it. ``label``: its name in graphs; ``signature``: its shape with -1 for extents that may change."""
 
     index: int
     name: str
+    label: str
     shape: tuple[int, ...]
     signature: tuple[int, ...]
     type: int
@@ -79,7 +83,8 @@ class OperatorRecord:
         return None if isinstance(reader, _Defaults) else int_vector(reader, slot, len(reader._tab.Bytes))
 
     def custom_options(self) -> bytes:
-        return b"" if self.raw.CustomOptionsIsNone() else self.raw.CustomOptionsAsNumpy().tobytes()
+        """Those of a custom operator; empty if there are none or they are no list of settings."""
+        return b"" if not 0 < self.raw.CustomOptionsLength() <= MAX_OPTIONS_BYTES else self.raw.CustomOptionsAsNumpy().tobytes()
 
 
 _NOT_ZERO = {"DilationWFactor": 1, "DilationHFactor": 1, "DilationDFactor": 1}
@@ -132,9 +137,12 @@ def _read_model(path: Path, model: Any, data: mmap) -> TfliteFile:
         raise ModelError("the file holds no graph")
     graph = model.Subgraphs(0)
     buffers = [_place(model.Buffers(i), len(data)) for i in range(model.BuffersLength())]
-    tensors = [_read_tensor(i, graph.Tensors(i)) for i in range(graph.TensorsLength())]
-    codes = [_read_code(model.OperatorCodes(i)) for i in range(model.OperatorCodesLength())]
-    operators = [_read_operator(i, graph.Operators(i), codes, len(tensors)) for i in range(graph.OperatorsLength())]
+    taken: set[str] = set()
+    copies = Copies()
+    copies.take(graph, 1, 2)
+    tensors = [_read_tensor(i, graph.Tensors(i), taken, copies) for i in range(graph.TensorsLength())]
+    codes = [_read_code(model.OperatorCodes(i), copies) for i in range(model.OperatorCodesLength())]
+    operators = [_read_operator(i, graph.Operators(i), codes, len(tensors), copies) for i in range(graph.OperatorsLength())]
     inputs, outputs = _indices(graph.InputsAsNumpy(), len(tensors), "the graph"), _indices(graph.OutputsAsNumpy(), len(tensors), "the graph")
     return TfliteFile(path, tensors, operators, inputs, outputs, buffers, model.SubgraphsLength(), data)
 
@@ -157,13 +165,23 @@ def _text(raw: bytes | None) -> str:
     return "" if raw is None else raw.decode("utf-8", "replace")
 
 
-def _read_tensor(index: int, raw: Any) -> TensorRecord:
+def _label(name: str, index: int, taken: set[str]) -> str:
+    """A readable name that no other tensor has: converters join the names of everything they fused with semicolons."""
+    label = re.sub(r"[^\w./:-]+", "_", name.split(";")[0])[:80] or "tensor"
+    label = f"{label}_{index}" if label in taken or label == "tensor" else label
+    taken.add(label)
+    return label
+
+
+def _read_tensor(index: int, raw: Any, taken: set[str], copies: Copies) -> TensorRecord:
+    copies.take(raw, 0, 3, 7)
     shape = _small(raw.ShapeAsNumpy(), index)
     signature = _small(raw.ShapeSignatureAsNumpy(), index)
     if len(signature) != len(shape):
         signature = shape
+    name = _text(raw.Name())
     return TensorRecord(
-        index, _text(raw.Name()), shape, signature, int(raw.Type()), int(raw.Buffer()), _read_quantization(raw.Quantization(), index),
+        index, name, _label(name, index, taken), shape, signature, int(raw.Type()), int(raw.Buffer()), _read_quantization(raw.Quantization(), index, copies),
         bool(raw.IsVariable()), raw.Sparsity() is not None,
     )  # fmt: skip
 
@@ -175,9 +193,10 @@ def _small(values: Any, index: int) -> tuple[int, ...]:
     return numbers
 
 
-def _read_quantization(raw: Any, index: int) -> Quantization | None:
+def _read_quantization(raw: Any, index: int, copies: Copies) -> Quantization | None:
     if raw is None or not raw.ScaleLength():
         return None
+    copies.take(raw, 2, 3)
     scale = tuple(float(value) for value in raw.ScaleAsNumpy())
     zero = tuple(int(value) for value in raw.ZeroPointAsNumpy()) if raw.ZeroPointLength() else (0,)
     if len(zero) not in (1, len(scale)):
@@ -185,16 +204,22 @@ def _read_quantization(raw: Any, index: int) -> Quantization | None:
     return Quantization(scale, zero, int(raw.QuantizedDimension()) if len(scale) > 1 else None)
 
 
-def _read_code(raw: Any) -> tuple[str, str]:
+def _read_code(raw: Any, copies: Copies) -> tuple[str, str]:
     """(name in the schema, custom name). Old files keep the number in the deprecated 8-bit field."""
+    copies.take(raw, 1)
+    number = max(int(raw.BuiltinCode()), int(raw.DeprecatedBuiltinCode()))
+    return _builtin_names().get(number, f"number {number}"), _text(raw.CustomCode())
+
+
+@cache
+def _builtin_names() -> dict[int, str]:
     import tflite
 
-    number = max(int(raw.BuiltinCode()), int(raw.DeprecatedBuiltinCode()))
-    names = {value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)}
-    return names.get(number, f"number {number}"), _text(raw.CustomCode())
+    return {value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)}
 
 
-def _read_operator(index: int, raw: Any, codes: list[tuple[str, str]], tensors: int) -> OperatorRecord:
+def _read_operator(index: int, raw: Any, codes: list[tuple[str, str]], tensors: int, copies: Copies) -> OperatorRecord:
+    copies.take(raw, 1, 2)
     if not 0 <= raw.OpcodeIndex() < len(codes):
         raise ModelError(f"damaged file: operator {index} has no operator code")
     code, custom = codes[raw.OpcodeIndex()]

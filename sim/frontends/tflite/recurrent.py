@@ -27,7 +27,7 @@ def _joined(ctx: Context, op: OperatorRecord, positions: list[int], suffix: str)
     if not records or any(not ctx.is_stored(record) or record.shape[1:] != records[0].shape[1:] or not record.shape for record in records):
         raise ModelError(f"{op.label}: the weights of its gates are missing, computed while it runs, or of different shapes")
     shape = check_shape(op.label, (1, sum(record.shape[0] for record in records), *records[0].shape[1:]))
-    name = f"{ctx.output(op).name.split(';')[0]}/{suffix}".replace(" ", "_")
+    name = f"{ctx.output(op).label}/{suffix}"
     return ctx.builder.tensor(name, shape, records[0].dtype, "weight", quantization=records[0].quantization if len(records[0].shape) == 1 else None)
 
 

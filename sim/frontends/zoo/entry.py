@@ -33,7 +33,7 @@ class Option:
         """Such as ``32 to 2048`` or ``prefill or decode``."""
         if self.choices or isinstance(self.default, bool):
             return " or ".join(str(choice) for choice in self.choices or (True, False))
-        return f"{self.least:g} to {self.most:g}" + (f" in steps of {self.multiple}" if self.multiple > 1 else "")
+        return f"{self.least:.15g} to {self.most:.15g}" + (f" in steps of {self.multiple}" if self.multiple > 1 else "")
 
     def problem(self, value: Any) -> str | None:
         """What is wrong with a value, None if nothing is."""

@@ -7,9 +7,9 @@ from sim.frontends.zoo.options import BATCH, LANGUAGE
 
 PRESETS = "keras-team/keras-hub, presets"
 SAFETENSORS = "huggingface.co, safetensors metadata of "
-MOBILEBERT_PAPER = "arXiv 2004.02984 (parameters and FLOPs at 128 tokens)"
-MOBILEBERT_FILE = "huggingface.co/google/mobilebert-uncased, 98.5 MB of float32"
-MOBILEBERT_NOTE = "arXiv 2004.02984 prints 25.3 M parameters and 5.7 GFLOPs, 3 % and 6 % more than the released network has"
+MOBILEBERT_PAPER = "arXiv 2004.02984, parameters and FLOPs at 128 tokens (estimated: recalled, unconfirmed)"
+MOBILEBERT_FILE = "huggingface.co/daze-unlv/google-mobilebert-uncased, model.safetensors: 98.5 MB of float32"
+MOBILEBERT_NOTE = "arXiv 2004.02984 prints (recalled, unconfirmed) 25.3 M parameters and 5.7 GFLOPs, 3 % and 6 % more than the released network has"
 TEXT = {"batch": BATCH, "sequence": Option(128, "tokens of the text", 2, 512)}
 FRAMES = Option(3000, "frames of 10 ms (30 s: 3000)", 2, 3000, 2)
 UTTERANCE = {key: LANGUAGE[key] for key in ("batch", "phase", "context")} | {"sequence": Option(4, "tokens of the prompt", 1, 448), "frames": FRAMES}

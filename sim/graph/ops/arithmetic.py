@@ -11,9 +11,18 @@ from sim.graph.ops.contraction import broadcast
 from sim.graph.ops.definition import TensorType, WorkOf, axis_of, define, need, same_as_first
 
 # Activations that every runtime computes inside the producer's loop at no measurable cost.
-CHEAP_UNARY = ("Relu", "Relu6", "ReluN1To1", "LeakyRelu", "PRelu", "Clip", "Abs", "Neg", "Floor", "Ceil", "Round", "Sign", "Not", "BitwiseNot", "Identity", "Reciprocal", "Square", "ThresholdedRelu", "IsNaN", "IsInf", "HardSigmoid", "HardSwish", "Dropout")  # fmt: skip
-EXP_UNARY = ("Sigmoid", "Tanh", "Swish", "Gelu", "QuickGelu", "Mish", "Elu", "Selu", "Celu", "Softplus", "Softsign", "Exp", "Log", "Erf", "Sqrt", "Rsqrt", "Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh")  # fmt: skip
-BINARY = ("Add", "Sub", "Mul", "Div", "Min", "Max", "Mean", "Sum", "Mod", "SquaredDifference", "And", "Or", "Xor", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitShift", "FloorDiv")  # fmt: skip
+CHEAP_UNARY = (
+    "Relu", "Relu6", "ReluN1To1", "LeakyRelu", "PRelu", "Clip", "Abs", "Neg", "Floor", "Ceil", "Round", "Sign", "Not", "BitwiseNot",
+    "Identity", "Reciprocal", "Square", "ThresholdedRelu", "IsNaN", "IsInf", "HardSigmoid", "HardSwish", "Dropout",
+)  # fmt: skip
+EXP_UNARY = (
+    "Sigmoid", "Tanh", "Swish", "Gelu", "QuickGelu", "Mish", "Elu", "Selu", "Celu", "Softplus", "Softsign", "Exp", "Log", "Erf", "Sqrt",
+    "Rsqrt", "Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh",
+)  # fmt: skip
+BINARY = (
+    "Add", "Sub", "Mul", "Div", "Min", "Max", "Mean", "Sum", "Mod", "SquaredDifference", "And", "Or", "Xor", "BitwiseAnd", "BitwiseOr",
+    "BitwiseXor", "BitShift", "FloorDiv",
+)  # fmt: skip
 COMPARISON = ("Equal", "NotEqual", "Greater", "GreaterOrEqual", "Less", "LessOrEqual")
 
 

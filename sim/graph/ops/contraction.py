@@ -33,7 +33,14 @@ def _infer_dense(op: Op, inputs: Sequence[Tensor | None]) -> list[TensorType]:
 def _work_dense(op: Op, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> dict[str, Any]:
     x, w = need(op, inputs, 0), need(op, inputs, 1)
     rows = prod(x.shape[:-1])
-    return {"kind": Kind.FC if rows == 1 else Kind.GEMM, "macs": rows * w.elements, "h_in": rows, "h_out": rows, "c_in": w.shape[1], "c_out": w.shape[0]}
+    return {
+        "kind": Kind.FC if rows == 1 else Kind.GEMM,
+        "macs": rows * w.elements,
+        "h_in": rows,
+        "h_out": rows,
+        "c_in": w.shape[1],
+        "c_out": w.shape[0],
+    }
 
 
 def _operands(op: Op, inputs: Sequence[Tensor | None]) -> tuple[Shape, Shape]:
@@ -78,7 +85,12 @@ def _work_matmul(op: Op, inputs: Sequence[Tensor | None], outputs: Sequence[Tens
 def _infer_attention(op: Op, inputs: Sequence[Tensor | None]) -> list[TensorType]:
     """q ``[B, heads, M, D]``, k ``[B, kv_heads, N, D]``, v ``[B, kv_heads, N, Dv]`` -> ``[B, heads, M, Dv]``."""
     q, k, v = (need(op, inputs, i) for i in range(3))
-    if not len(q.shape) == len(k.shape) == len(v.shape) == 4 or q.shape[3] != k.shape[3] or k.shape[:3] != v.shape[:3] or q.shape[1] % k.shape[1]:
+    if (
+        not len(q.shape) == len(k.shape) == len(v.shape) == 4
+        or q.shape[3] != k.shape[3]
+        or k.shape[:3] != v.shape[:3]
+        or q.shape[1] % k.shape[1]
+    ):
         raise refuse(op, f"query {list(q.shape)}, key {list(k.shape)}, value {list(v.shape)} do not fit")
     return [((*q.shape[:3], v.shape[3]), q.dtype)]
 
@@ -86,17 +98,36 @@ def _infer_attention(op: Op, inputs: Sequence[Tensor | None]) -> list[TensorType
 def _work_attention(op: Op, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> dict[str, Any]:
     q, k, v = (need(op, inputs, i) for i in range(3))
     scores = q.elements // q.shape[3] * k.shape[2]
-    return {"kind": Kind.ATTENTION, "macs": scores * (q.shape[3] + v.shape[3]), "batch": q.shape[0] * q.shape[1], "h_in": q.shape[2], "h_out": q.shape[2], "c_in": q.shape[3], "c_out": k.shape[2], "exp_elements": scores}
+    return {
+        "kind": Kind.ATTENTION,
+        "macs": scores * (q.shape[3] + v.shape[3]),
+        "batch": q.shape[0] * q.shape[1],
+        "h_in": q.shape[2],
+        "h_out": q.shape[2],
+        "c_in": q.shape[3],
+        "c_out": k.shape[2],
+        "exp_elements": scores,
+    }
 
 
 _GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 
 
 def _infer_recurrent(op: Op, inputs: Sequence[Tensor | None]) -> list[TensorType]:
-    """x ``[T, B, I]``, W ``[directions, gates*H, I]``, R ``[directions, gates*H, H]`` -> y ``[T, directions, B, H]``, last h (, last c) ``[directions, B, H]``."""
+    """x ``[T, B, I]``, W ``[directions, gates*H, I]``, R ``[directions, gates*H, H]`` -> y, last h (, last c).
+
+    y is ``[T, directions, B, H]``, h and c are ``[directions, B, H]``.
+    """
     x, w, r = (need(op, inputs, i) for i in range(3))
     gates = _GATES[op.type]
-    if len(x.shape) != 3 or len(w.shape) != 3 or len(r.shape) != 3 or w.shape[2] != x.shape[2] or w.shape[1] != gates * r.shape[2] or w.shape[:2] != r.shape[:2]:
+    if (
+        len(x.shape) != 3
+        or len(w.shape) != 3
+        or len(r.shape) != 3
+        or w.shape[2] != x.shape[2]
+        or w.shape[1] != gates * r.shape[2]
+        or w.shape[:2] != r.shape[:2]
+    ):
         raise refuse(op, f"weights {list(w.shape)} and {list(r.shape)} do not fit an input of shape {list(x.shape)}")
     directions, hidden, (steps, batch, _) = w.shape[0], r.shape[2], x.shape
     last: TensorType = ((directions, batch, hidden), x.dtype)
@@ -108,7 +139,17 @@ def _work_recurrent(op: Op, inputs: Sequence[Tensor | None], outputs: Sequence[T
     x, w, r = (need(op, inputs, i) for i in range(3))
     steps, batch, features = x.shape
     rows = batch * steps
-    return {"kind": Kind.RNN, "macs": rows * (w.elements + r.elements), "batch": batch, "h_in": steps, "h_out": steps, "c_in": features, "c_out": w.shape[1], "steps": steps, "exp_elements": rows * w.shape[0] * w.shape[1]}
+    return {
+        "kind": Kind.RNN,
+        "macs": rows * (w.elements + r.elements),
+        "batch": batch,
+        "h_in": steps,
+        "h_out": steps,
+        "c_in": features,
+        "c_out": w.shape[1],
+        "steps": steps,
+        "exp_elements": rows * w.shape[0] * w.shape[1],
+    }
 
 
 define("Dense", _infer_dense, _work_dense)

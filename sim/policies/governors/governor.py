@@ -22,6 +22,7 @@ class DomainView:
     load: float  # share of the time since the last sampling in which a unit was busy, 0..1
     utilisation: float  # frequency-invariant moving average of busy time with PELT's half-life, 0..1 of the highest frequency
     busy: bool  # a unit runs at this moment
+    wanted: int  # the operating point the governor decided for last, before any thermal cap
     requested_hz: float  # what the governor asked for last time (may lie between operating points)
 
 
@@ -29,7 +30,7 @@ class Governor(ABC):
     """Decides a frequency at each sampling time. Stateless: what it may remember is in the view."""
 
     sampling_s: float | None = None  # None: decides once, at the start
-    uses_load = True  # False: decides by the moment's utilisation alone, so that quiet_s holds between samplings too
+    uses_load = True  # False: decides by the moment's utilisation alone, and says by ``band`` when it decides otherwise
 
     @abstractmethod
     def decide(self, view: DomainView) -> float:
@@ -40,13 +41,17 @@ class Governor(ABC):
         return at_least(view.frequencies_hz, wanted_hz)
 
     def quiet_s(self, view: DomainView) -> float:
-        """After deciding: how long sampling changes nothing as long as the domain stays as busy or idle as it is, seconds.
+        """After deciding (only asked where ``uses_load``): how long sampling changes nothing as long as the domain stays as busy or idle as it is, seconds.
 
         For a governor that looks at ``load``: for ever once load and frequency are at the same end.
         """
         if view.busy:
             return math.inf if view.load >= 1.0 and view.index == len(view.frequencies_hz) - 1 else 0.0
         return math.inf if view.load <= 0.0 and view.index == 0 else 0.0
+
+    def band(self, view: DomainView) -> tuple[float, float]:
+        """Only asked where not ``uses_load``: the utilisations ``low < u <= high`` for which it decides ``view.wanted``."""
+        return -math.inf, math.inf
 
 
 GOVERNORS: Registry[type[Governor]] = Registry("governor")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from sim.policies.governors.governor import GOVERNORS, PELT_HALF_LIFE_S, DomainView, Governor, at_least
+from sim.policies.governors.governor import GOVERNORS, DomainView, Governor
 
 
 @GOVERNORS.register("schedutil")
@@ -18,19 +18,8 @@ class Schedutil(Governor):
     def decide(self, view: DomainView) -> float:
         return self.margin * view.frequencies_hz[-1] * view.utilisation
 
-    def quiet_s(self, view: DomainView) -> float:
-        """PELT moves exponentially towards 0 or the present frequency's share, so the next crossing is known in closed form."""
-        frequencies, highest = view.frequencies_hz, view.frequencies_hz[-1]
-        index = at_least(frequencies, self.decide(view))
-        goal = frequencies[view.index] / highest if view.busy else 0.0
-        if view.utilisation > goal:
-            crossing = frequencies[index - 1] / (self.margin * highest) if index else -1.0
-            ahead = crossing >= goal
-        else:
-            crossing = frequencies[index] / (self.margin * highest)
-            ahead = crossing < goal and index < len(frequencies) - 1
-        if not ahead:
-            return math.inf
-        if crossing == goal:
-            return math.inf if goal else 0.0
-        return PELT_HALF_LIFE_S * max(0.0, math.log2((view.utilisation - goal) / (crossing - goal)))
+    def band(self, view: DomainView) -> tuple[float, float]:
+        frequencies, wanted = view.frequencies_hz, view.wanted
+        scale = 1.0 / (self.margin * frequencies[-1])
+        low = frequencies[wanted - 1] * scale if wanted else -math.inf
+        return low, frequencies[wanted] * scale if wanted < len(frequencies) - 1 else math.inf

@@ -35,7 +35,7 @@ def test_seed_and_overrides(edgesim: Callable[..., Any], scenario: Path) -> None
 
 def test_window(edgesim: Callable[..., Any], scenario: Path) -> None:
     done = edgesim("run", scenario, "--window", "0.5 s..0.8 s")
-    assert done.code == 0 and "the chosen window" in done.out and " 0.8 s" in done.out
+    assert done.code == 0 and "the chosen window" in done.out and "0.80 s" in done.out
 
 
 def test_out_folder(edgesim: Callable[..., Any], scenario: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from device_models.spec import DeviceSpec
 from sim.graph.builder import GraphBuilder
 from sim.graph.ir import Graph
 
+CLOCKS = {"big": "2 GHz", "little": "1 GHz", "gpu": "0.5 GHz", "npu": "1 GHz"}
 POWER = {"dynamic_capacitance": "1 nF"}
 
 
@@ -26,17 +27,17 @@ def phone() -> DeviceSpec:
             "name": "test_phone",
             "title": "a phone",
             "category": "phone",
-            "domains": {name: {"operating_points": [{"frequency": hz}]} for name, hz in (("big", "2 GHz"), ("little", "1 GHz"), ("gpu", "0.5 GHz"), ("npu", "1 GHz"))},
+            "domains": {name: {"operating_points": [{"frequency": hz}]} for name, hz in CLOCKS.items()},
             "units": {
                 "cpu_little": _unit("cpu", "cpu_armv82_inorder", 4, {name: rate / 2 for name, rate in cpu.items()}, "little"),
                 "cpu_big": _unit("cpu", "cpu_armv82_outoforder", 4, cpu, "big"),
-                "gpu": _unit("gpu", "gpu_adreno", 2, {"float32": 256, "float16": 512}, "gpu"),
+                "gpu": _unit("gpu", "gpu_adreno", 8, {"float32": 256, "float16": 512}, "gpu"),
                 "npu": _unit("npu", "npu_hexagon", 1, {"float16": 2048, "int8": 8192}, "npu"),
             },
             "memory": {"type": "LPDDR5", "bandwidth": "20 GB/s", "capacity": "8 GiB", "energy": "30 pJ/B"},
             "storage": {"type": "UFS", "read_bandwidth": "1 GB/s", "capacity": "128 GB"},
             "base_power": "0.3 W",
-            "thermal": {"nodes": {"die": {"heat_capacity": "5 J/K", "heated_by": ["cpu_big"]}}, "links": [{"between": ["die", "ambient"], "resistance": "5 K/W"}]},
+            "thermal": {"nodes": {"die": {"heat_capacity": "5 J/K"}}, "links": [{"between": ["die", "ambient"], "resistance": "5 K/W"}]},
             "runtimes": ["tflite", "onnxruntime", "qnn", "tensorrt", "ncnn", "edgetpu", "tvm"],
         }
     )

@@ -127,3 +127,33 @@ def test_an_integer_only_unit_refuses_float() -> None:
 def test_user_code_runs_even_on_an_integer_only_unit() -> None:
     costs = kernel_costs(Work.stack([KernelWork(Kind.CODE, macs=1e6)]), load_device("qcs6490_kit"), "npu")
     assert np.isfinite(kernel_seconds(costs, 1e9)).all() and costs.vector_cycles[0] > 0
+
+
+def test_user_code_moves_its_bytes() -> None:
+    costs = kernel_costs(Work.stack([KernelWork(Kind.CODE, macs=0.0, in_bytes=3e6, out_bytes=1e6)]), PHONE, "npu")
+    assert costs.dram_bytes[0] == 4e6 and costs.memory_s[0] > 4e6 / 67.2e9 / 2
+
+
+def test_a_look_up_reads_its_rows_not_the_table() -> None:
+    table = KernelWork(
+        Kind.EMBED,
+        weight_elements=32000 * 2048,
+        weight_bytes=32000 * 2048 * 2,
+        out_elements=10 * 2048,
+        out_bytes=10 * 2048 * 2,
+        dtype=DType.F16,
+        weight_dtype=DType.F16,
+    )
+    costs = kernel_costs(Work.stack([table]), PHONE, "npu")
+    assert costs.dram_bytes[0] == pytest.approx(10 * 2048 * 2)
+
+
+def test_a_sequence_fills_one_row_of_the_tiles() -> None:
+    line, image = (kernel_costs(Work.stack([row(Kind.NORM, h, w, 768, 768)]), PHONE, "npu").vector_cycles[0] for h, w in ((196, 1), (14, 14)))
+    assert line == pytest.approx(8 * image * (224 / (16 * 16)), rel=1e-6)
+
+
+def test_kinds_without_a_shape_still_move_their_elements() -> None:
+    bare = KernelWork(Kind.PERMUTE, in_elements=1e6, out_elements=1e6, in_bytes=2e6, out_bytes=2e6, dtype=DType.F16)
+    own = PHONE.units["npu"].parameters["float"]
+    assert kernel_costs(Work.stack([bare]), PHONE, "npu").vector_cycles[0] == pytest.approx(1e6 / float(own["vector_elements_per_cycle"]))

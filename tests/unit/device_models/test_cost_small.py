@@ -55,9 +55,27 @@ def test_ethos_u_is_the_larger_of_computing_and_memory() -> None:
     assert total == pytest.approx(max(costs.memory_s[0], costs.compute_cycles[0] / 500e6), rel=0.012)
 
 
-def test_a_depthwise_layer_uses_one_of_eight_inputs_of_ethos_u() -> None:
+def test_a_depthwise_layer_on_ethos_u_uses_one_of_eight_inputs_and_whole_groups_of_four_window_elements() -> None:
     row = int8(Kind.DW, 32, 64, 64, 3, groups=64)
-    assert kernel_costs(Work.stack([row]), U55, "npu").compute_cycles[0] == pytest.approx(8 * row.macs / (128 * 0.9), rel=1e-9)
+    assert kernel_costs(Work.stack([row]), U55, "npu").compute_cycles[0] == pytest.approx(8 * row.macs * 12 / 9 / (128 * 0.9), rel=1e-9)
+
+
+@pytest.mark.parametrize(("c_in", "k", "rows"), [(3, 3, 8 * 12), (8, 3, 8 * 12), (16, 1, 32), (40, 1, 64), (40, 3, 40 * 12), (64, 3, 64 * 9)])
+def test_ethos_u_takes_the_traversal_that_fills_the_array_better(c_in: int, k: int, rows: int) -> None:
+    """Depth first pads channels to 32, part-kernel first pads them to 8 and the window to 4."""
+    row = int8(Kind.CONV, 32, c_in, 64, k)
+    got = kernel_costs(Work.stack([row]), U55, "npu").compute_cycles[0]
+    assert got == pytest.approx(max(32 * 32 * 64 * rows / (128 * 0.9), 0.75 * row.out_elements), rel=1e-9)
+
+
+def test_a_single_position_on_ethos_u_waits_for_the_accumulators() -> None:
+    row = int8(Kind.FC, 1, 256, 64)
+    assert kernel_costs(Work.stack([row]), U55, "npu").compute_cycles[0] == pytest.approx(16 * row.macs / (128 * 0.9), rel=1e-9)
+
+
+def test_writing_limits_shallow_layers_of_ethos_u() -> None:
+    row = int8(Kind.PW, 32, 8, 64)
+    assert kernel_costs(Work.stack([row]), U55, "npu").compute_cycles[0] == pytest.approx(0.75 * row.out_elements, rel=1e-9)
 
 
 def test_edge_tpu_streams_only_weights_that_do_not_fit_on_chip() -> None:
@@ -71,7 +89,7 @@ def test_edge_tpu_streams_only_weights_that_do_not_fit_on_chip() -> None:
 
 
 def test_edge_tpu_is_entered_at_the_fitted_cost() -> None:
-    assert invocation_costs(CORAL, "npu").fixed_s == pytest.approx(5.7e-4)
+    assert invocation_costs(CORAL, "npu").fixed_s == pytest.approx(8.6e-4)
 
 
 def test_gap9_time_scales_with_its_clock() -> None:

@@ -160,7 +160,8 @@ class ValueBuilder(GraphBuilder):
 
     def norm(self, x: str) -> str:
         c = (self.shape(x)[1],)
-        return self.add("BatchNorm", [x, self.stored("g", c), self.stored("b", c), self.stored("m", c, "constant"), self.stored("v", c, "constant", positive=True)])
+        statistics = [self.stored("m", c, "constant"), self.stored("v", c, "constant", positive=True)]
+        return self.add("BatchNorm", [x, self.stored("g", c), self.stored("b", c), *statistics])
 
 
 @pytest.fixture

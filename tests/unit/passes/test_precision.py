@@ -29,8 +29,7 @@ def test_float16_halves_what_is_stored_and_keeps_the_interface():
     half = make_pass("precision", {"to": "float16"})(graph)
     assert half.stored_bytes() == graph.stored_bytes() / 2
     assert half.tensors["x"].dtype == half.tensors[graph.outputs[0]].dtype == DType.F32
-    assert [op.type for op in half.ops][0] == "Cast"
-    assert half.ops[-1].type == "Cast"
+    assert half.ops[0].type == half.ops[-1].type == "Cast"
     assert half.tensors["index"].dtype == DType.I64
 
 
@@ -76,7 +75,10 @@ def test_one_conversion_serves_all_readers():
     assert [op.type for op in small.ops].count("Quantize") == 1
 
 
-@pytest.mark.parametrize(("precision", "activations", "weights"), [("w8a16", DType.I16, DType.I8), ("w4a16", DType.I16, DType.I4), ("int4", DType.I8, DType.I4)])
+MIXED = [("w8a16", DType.I16, DType.I8), ("w4a16", DType.I16, DType.I4), ("int4", DType.I8, DType.I4)]
+
+
+@pytest.mark.parametrize(("precision", "activations", "weights"), MIXED)
 def test_formats_of_mixed_precisions(precision, activations, weights):
     mixed = make_pass("precision", {"to": precision})(_network())
     conv = next(op for op in mixed.ops if op.type == "Conv")
@@ -147,3 +149,39 @@ def test_mixed_float_operands_are_cast_once():
     cast = make_pass("insert_casts")(graph)
     assert [op.type for op in cast.ops] == ["Cast", "Add", "Mul"]
     assert make_pass("insert_casts")(cast).ops == cast.ops
+
+
+def _dynamically_quantized(same_scale: bool = False) -> Graph:
+    """A dense layer on integers whose scales meet after it, as dynamic quantization writes it."""
+    b = GraphBuilder("net")
+    x, scale, _ = b.add_many("DynamicQuantize", [b.input("x", (2, 4))], {"to": DType.I8}, outputs=3)
+    sums = b.add("Dense", [x, b.weight("w", (3, 4), DType.I8)], {"out_dtype": DType.I32})
+    scales = scale if same_scale else b.add("Mul", [scale, b.tensor("w_scale", (3,), role="constant")])
+    y = b.add("Mul", [b.add("Cast", [sums], {"to": DType.F32}), scales])
+    return b.finish(b.add("Add", [y, b.weight("bias", (3,))]))
+
+
+@pytest.mark.parametrize("same_scale", [False, True])
+def test_a_dynamically_quantized_product_scales_its_own_result(types, same_scale):
+    graph = _dynamically_quantized(same_scale)
+    fused = make_pass("fuse_dynamic_quantization")(graph)
+    assert types(fused) == ["DynamicQuantize", "Dense+Cast+Mul" + ("" if same_scale else "+Mul"), "Add"]
+    assert total_macs(fused) == total_macs(graph)
+    assert types(make_pass("fuse_epilogue")(fused))[-1].endswith("+Add")
+
+
+def test_a_product_scaled_by_something_else_stays(types):
+    graph = _dynamically_quantized()
+    scaling = next(op for op in graph.ops if op.name == "mul")
+    scaling.type = "Add"
+    assert types(make_pass("fuse_dynamic_quantization")(graph)) == types(graph)
+
+
+def test_integer_kernels_take_in_what_vanishes_in_integers(types):
+    """In integers only clamps and stored additions are taken in, unless the runtime takes in everything."""
+    b = GraphBuilder("net", DType.I8)
+    x = b.input("x", (1, 3, 4, 4))
+    y = b.add("Conv", [x, b.weight("w", (3, 3, 1, 1))])
+    graph = b.finish(b.add("Relu", [b.add("Add", [b.add("Add", [y, b.weight("bias", (1, 3, 1, 1))]), x])]))
+    assert types(make_pass("fuse_epilogue", {"residual": True})(graph)) == ["Conv+Add", "Add+Relu"]
+    assert types(make_pass("fuse_epilogue", {"residual": True, "integer": True})(graph)) == ["Conv+Add+Add+Relu"]

@@ -53,8 +53,9 @@ def test_all_unbound_dimensions_are_named_at_once_with_the_way_to_bind_them(tmp_
     assert "'bach' names no dimension, did you mean 'batch'?" in text
 
 
-def test_a_dimension_without_a_name_is_bound_by_its_place(tmp_path: Path) -> None:
-    model = model_of([helper.make_node("Relu", ["x"], ["y"])], [value("x", [None, 3])], ["y"])
+@pytest.mark.parametrize("extent", [None, -1])
+def test_a_dimension_without_a_name_is_bound_by_its_place(extent: int | None, tmp_path: Path) -> None:
+    model = model_of([helper.make_node("Relu", ["x"], ["y"])], [value("x", [extent, 3])], ["y"])
     with pytest.raises(ModelError, match=r"'x\.0'"):
         imported(model, tmp_path)
     assert shapes_of(imported(model, tmp_path, shapes={"x.0": 5})) == [(5, 3)]
@@ -96,3 +97,19 @@ def test_a_missing_package_says_how_to_install_it(tmp_path: Path, monkeypatch: p
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
     with pytest.raises(EdgesimError, match=r"pip install 'edgesim\[onnx\]'"):
         import_onnx(tmp_path / "model.onnx")
+
+
+def test_a_shape_the_file_states_wrongly_is_a_warning(tmp_path: Path) -> None:
+    model = model_of([helper.make_node("Relu", ["x"], ["y"])], [value("x", [2, 3])], [value("y", [2, 4])])
+    graph = imported(model, tmp_path)
+    assert shapes_of(graph) == [(2, 3)]
+    assert graph.notes["warnings"] == ["'y' has shape [2, 3]; the file states [2, 4]"]
+
+
+def test_an_input_of_no_elements_is_a_warning_and_can_be_bound(tmp_path: Path) -> None:
+    """Old exporters write 0 for a batch they do not know; in the standard it means none."""
+    model = model_of([helper.make_node("Relu", ["x"], ["y"])], [value("x", [0, 3])], ["y"])
+    graph = imported(model, tmp_path)
+    assert shapes_of(graph) == [(0, 3)]
+    assert "bind it: shapes: {x.0: 1}" in graph.notes["warnings"][0]
+    assert shapes_of(imported(model, tmp_path, shapes={"x.0": 2})) == [(2, 3)]

@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_models import CONTRIB, Const, f32, imported, model_of, run, shapes_of, single, value, weight
 
 from device_models.work import DType
+from sim.errors import ModelError
 from sim.graph.ir import Graph, Quantization
 from sim.graph.work import op_work, total_macs
 
@@ -56,6 +57,17 @@ def test_activations_before_the_quantize_belong_to_the_group(tmp_path: Path) -> 
     graph = build([q("x", "a"), *CONV, helper.make_node("Relu", ["c"], ["r"]), q("r", "d"), dq("d", "y")], tmp_path, ["y"], w=W8)
     assert types(graph) == ["Quantize", "Conv", "Relu", "Dequantize"]
     assert graph.tensors[graph.ops[1].outputs[0]].dtype == DType.I8
+
+
+def test_other_activations_before_the_quantize_keep_the_operator_real(tmp_path: Path) -> None:
+    """Their input would need a scale that the file does not give."""
+    graph = build([q("x", "a"), *CONV, helper.make_node("HardSwish", ["c"], ["r"]), q("r", "d"), dq("d", "y")], tmp_path, ["y"], w=W8)
+    assert types(graph) == ["Quantize", "Dequantize", "Conv", "HardSwish", "Quantize", "Dequantize"]
+
+
+def test_a_scale_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no number"):
+        build([helper.make_node("QuantizeLinear", ["x", "bad", "z"], ["y"])], tmp_path, ["y"], bad=np.float32("nan"))
 
 
 def test_operators_of_two_inputs_need_both_quantized(tmp_path: Path) -> None:

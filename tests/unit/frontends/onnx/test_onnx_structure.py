@@ -204,3 +204,43 @@ def test_group_query_attention_with_a_cache(tmp_path: Path) -> None:
     graph = imported(model, tmp_path)
     assert shapes_of(graph) == [(1, 3, 32), (1, 2, 9, 8), (1, 2, 9, 8)]
     assert total_macs(graph) == 4 * 3 * 9 * (8 + 8)
+
+
+def test_lists_of_tensors_leave_no_operators(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("SplitToSequence", ["x", "two"], ["parts"], axis=1),
+        helper.make_node("SequenceAt", ["parts", "last"], ["tail"]),
+        helper.make_node("SequenceConstruct", ["tail", "tail"], ["pair"]),
+        helper.make_node("SequenceInsert", ["pair", "tail"], ["three"]),
+        helper.make_node("SequenceLength", ["three"], ["count"]),
+        helper.make_node("ConcatFromSequence", ["three"], ["stacked"], axis=0, new_axis=1),
+        helper.make_node("Expand", ["stacked", "count1"], ["y"]),
+        helper.make_node("Unsqueeze", ["count", "zero"], ["count1"]),
+    ]
+    constants = {"two": np.int64(2), "last": np.int64(-1), "zero": np.array([0])}
+    model = model_of(nodes, [value("x", [2, 5])], ["stacked", "count"], constants)
+    graph = imported(model, tmp_path)
+    assert shapes_of(graph) == [output.shape for output in run(model, {"x": f32(2, 5)})] == [(3, 2, 1), ()]
+    assert {op.type for op in graph} == {"Split", "Unsqueeze", "Concat", "Expand"}
+    assert graph.tensors[graph.outputs[1]].load() == 3
+
+
+def test_a_shape_found_at_run_time_is_taken_from_the_file_or_refused(tmp_path: Path) -> None:
+    nodes, inputs = [helper.make_node("Expand", ["x", "shape"], ["y"])], [value("x", [1, 3]), value("shape", [2], TensorProto.INT64)]
+    graph = imported(model_of(nodes, inputs, [value("y", [4, 3])]), tmp_path)
+    assert [op.type for op in graph] == ["Generic"] and shapes_of(graph) == [(4, 3)]
+    assert "'shape'" in graph.notes["warnings"][0]
+    with pytest.raises(ModelError, match=r"input 1 \('shape'\) must be known when the model is imported; bind symbolic dimensions"):
+        imported(model_of(nodes, inputs, ["y"]), tmp_path)
+
+
+def test_limits_found_at_run_time(tmp_path: Path) -> None:
+    graph = imported(single("Clip", [f32(3, 4), f32(), f32()])[0], tmp_path)
+    assert [op.type for op in graph] == ["Max", "Min"]
+
+
+def test_deformable_convolutions_cost_their_products(tmp_path: Path) -> None:
+    model, fed = single("DeformConv", [f32(1, 4, 7, 7), weight(6, 4, 3, 3), f32(1, 18, 5, 5), weight(6)], {"kernel_shape": [3, 3]}, opset=19)
+    graph = imported(model, tmp_path)
+    assert shapes_of(graph) == [run(model, fed)[0].shape]
+    assert total_macs(graph) == 6 * 5 * 5 * 4 * 9

@@ -26,7 +26,12 @@ PUBLISHED = {
     "model_ToyCar_quant_fullint": 264_192,
 }
 PARAMETERS = {"pretrainedResnet": 77_706, "ad01_fp32": 265_864}
-TWINS = [("vww_96_float", "vww_96_int8"), ("pretrainedResnet", "pretrainedResnet_quant"), ("kws_ref_model_float32", "kws_ref_model"), ("ad01_fp32", "ad01_int8")]
+TWINS = [
+    ("vww_96_float", "vww_96_int8"),
+    ("pretrainedResnet", "pretrainedResnet_quant"),
+    ("kws_ref_model_float32", "kws_ref_model"),
+    ("ad01_fp32", "ad01_int8"),
+]
 
 
 def file(shared: Path, name: str) -> Path:

@@ -210,6 +210,7 @@ def single(code: str, shape: tuple[int, ...], result: tuple[int, ...], *constant
     return make
 
 
+HALVING = {"Padding": 1, "StrideW": 2, "StrideH": 2, "FilterWidth": 2, "FilterHeight": 2}
 CASES: list[tuple[str, Make, str, tuple[int, ...]]] = [
     ("relu", single("RELU", (2, 3), (2, 3)), "Relu", (2, 3)),
     ("leaky", single("LEAKY_RELU", (2, 3), (2, 3), options=("LeakyReluOptions", {"Alpha": 0.25})), "LeakyRelu", (2, 3)),
@@ -221,7 +222,7 @@ CASES: list[tuple[str, Make, str, tuple[int, ...]]] = [
     ("mean", single("MEAN", (1, 7, 7, 32), (1, 32), [1, 2]), "Reduce", (1, 32)),
     ("mean keeps", single("MEAN", (1, 7, 7, 32), (1, 1, 1, 32), [-3, 2], options=("ReducerOptions", {"KeepDims": True})), "Reduce", (1, 1, 1, 32)),
     ("arg max", single("ARG_MAX", (1, 4, 9), (1, 4), 2, kind=2), "ArgMax", (1, 4)),
-    ("max pool", single("MAX_POOL_2D", (1, 8, 8, 3), (1, 4, 4, 3), options=("Pool2DOptions", {"Padding": 1, "StrideW": 2, "StrideH": 2, "FilterWidth": 2, "FilterHeight": 2})), "MaxPool", (1, 4, 4, 3)),
+    ("max pool", single("MAX_POOL_2D", (1, 8, 8, 3), (1, 4, 4, 3), options=("Pool2DOptions", HALVING)), "MaxPool", (1, 4, 4, 3)),
     ("softmax", single("SOFTMAX", (1, 10), (1, 10)), "Softmax", (1, 10)),
     ("reshape", single("RESHAPE", (1, 4, 4, 3), (1, 48), [1, -1]), "Reshape", (1, 48)),
     ("reshape by option", single("RESHAPE", (1, 4, 4, 3), (1, 48), options=("ReshapeOptions", {"NewShape": [-1, 48]})), "Reshape", (1, 48)),
@@ -272,7 +273,9 @@ def test_strided_slices_have_numpys_shape(load: Any, seed: int) -> None:
         key = {"begin": "BeginMask", "end": "EndMask", "new": "NewAxisMask", "shrink": "ShrinkAxisMask", "ellipsis": "EllipsisMask"}.get(what)
         if key:
             masks[key] |= 1 << i
-        index.append({"new": None, "shrink": begin, "ellipsis": Ellipsis}.get(what, slice(None if what == "begin" else begin, None if what == "end" else end, stride)))
+        index.append(
+            {"new": None, "shrink": begin, "ellipsis": Ellipsis}.get(what, slice(None if what == "begin" else begin, None if what == "end" else end, stride))
+        )
         begins, ends, strides = [*begins, begin], [*ends, end], [*strides, stride]
     expected = np.zeros(shape)[tuple(index)].shape
     graph = load(single("STRIDED_SLICE", shape, expected, begins, ends, strides, options=("StridedSliceOptions", masks)))
@@ -475,6 +478,17 @@ def test_shared_buffers_count_once(load: Any) -> None:
     net.op("FULLY_CONNECTED", (middle, weight), last)
     graph = load(net)
     assert graph.parameters() == 64 and total_macs(graph) == 128
+
+
+def test_values_behind_the_flatbuffer(load: Any, tmp_path: Path) -> None:
+    net = Net(external=True)
+    conv(net)
+    graph = load(net)
+    weight = graph.tensors[graph.ops[0].inputs[1]]
+    assert weight.load is not None and np.array_equal(weight.load(), np.arange(6 * 3 * 2 * 4).reshape(6, 3, 2, 4).transpose(0, 3, 1, 2))
+    (tmp_path / "cut.tflite").write_bytes(net.bytes()[:-100])
+    with pytest.raises(ModelError, match="reach beyond its end"):
+        import_tflite(tmp_path / "cut.tflite")
 
 
 def test_without_the_package_the_error_says_what_to_install(load: Any, monkeypatch: pytest.MonkeyPatch) -> None:

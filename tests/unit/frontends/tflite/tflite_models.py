@@ -46,6 +46,8 @@ class Net:
     inputs: tuple[int, ...] = (0,)
     outputs: tuple[int, ...] | None = None
     subgraphs: int = 1
+    same_names: bool = False
+    external: bool = False  # stored values behind the flatbuffer, as in files above 2 GB
 
     def add(self, *shape: int, **more: Any) -> int:
         self.tensors.append(T(shape, **more))
@@ -85,8 +87,8 @@ def _options(builder: flatbuffers.Builder, options: tuple[str, dict[str, Any]]) 
     return getattr(tflite, f"{kind}End")(builder)
 
 
-def _tensor(builder: flatbuffers.Builder, index: int, tensor: T, buffer: int) -> int:
-    name, shape = builder.CreateString(f"tensor {index};fused"), _vector(builder, tensor.shape, np.int32)
+def _tensor(builder: flatbuffers.Builder, name_text: str, tensor: T, buffer: int) -> int:
+    name, shape = builder.CreateString(name_text), _vector(builder, tensor.shape, np.int32)
     signature = _vector(builder, tensor.signature, np.int32) if tensor.signature else 0
     quantization = sparsity = 0
     if tensor.scale:
@@ -155,16 +157,19 @@ def _write(net: Net) -> bytes:
     tensors = []
     for index, tensor in enumerate(net.tensors):
         stored += [tensor.data] if tensor.data is not None else []
-        tensors.append(_tensor(builder, index, tensor, len(stored) - 1 if tensor.data is not None else 0))
+        tensors.append(_tensor(builder, "same" if net.same_names else f"tensor {index};fused", tensor, len(stored) - 1 if tensor.data is not None else 0))
     names = list(dict.fromkeys((op.code, op.custom) for op in net.ops))
     codes = [_code(builder, *name) for name in names]
     operators = [_operator(builder, op, names.index((op.code, op.custom))) for op in net.ops]
     graphs = [_subgraph(builder, net, tensors, operators) for _ in range(net.subgraphs)]
     buffers = []
     for data in stored:
-        values = builder.CreateByteVector(data.tobytes()) if data is not None else 0
+        values = builder.CreateByteVector(data.tobytes()) if data is not None and not net.external else 0
         tflite.BufferStart(builder)
-        if data is not None:
+        if data is not None and net.external:
+            tflite.BufferAddOffset(builder, _PLACEHOLDER + len(buffers))
+            tflite.BufferAddSize(builder, data.nbytes)
+        elif data is not None:
             tflite.BufferAddData(builder, values)
         buffers.append(tflite.BufferEnd(builder))
     lists = [_tables(builder, codes), _tables(builder, graphs), _tables(builder, buffers)]
@@ -173,4 +178,15 @@ def _write(net: Net) -> bytes:
     for add, offset in zip((tflite.ModelAddOperatorCodes, tflite.ModelAddSubgraphs, tflite.ModelAddBuffers), lists, strict=True):
         add(builder, offset)
     builder.Finish(tflite.ModelEnd(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
+    return _with_external(bytes(builder.Output()), stored) if net.external else bytes(builder.Output())
+
+
+_PLACEHOLDER = 1 << 56
+
+
+def _with_external(data: bytes, stored: list[np.ndarray | None]) -> bytes:
+    """Values appended, and the placeholders replaced by where they lie."""
+    for index, values in enumerate(stored):
+        if values is not None:
+            data = data.replace((_PLACEHOLDER + index).to_bytes(8, "little"), len(data).to_bytes(8, "little")) + values.tobytes()
+    return data

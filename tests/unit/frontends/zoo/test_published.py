@@ -11,6 +11,7 @@ import pytest
 from sim.frontends.zoo import MODELS, Published, build
 from sim.frontends.zoo.counting import counted
 from sim.frontends.zoo.entry import printed
+from sim.frontends.zoo.net import Net
 from sim.graph.ir import Graph
 
 ROWS = [pytest.param(name, row, id=f"{name}-{index}") for name, entry in MODELS.items() for index, row in enumerate(entry.published)]
@@ -72,6 +73,20 @@ def test_figures_said_to_be_torchvisions_are_torchvisions(name: str, shared: Pat
     assert same, f"no torchvision model has {row.work} MACs and {entry.accuracy}"
     if row.parameters and same[0][2]:
         assert int(same[0][2]) == int(row.parameters)
+
+
+def test_conventions_differ_by_what_they_count() -> None:
+    """One 3x3 convolution of 2 to 4 channels on 5 x 6 positions, batch norm, ReLU; a product to 3 classes over 7 layer-normalised rows."""
+    net = Net("small")
+    x = net.conv_bn(net.input("image", (1, 2, 5, 6)), 4, 3)
+    y = net.dense(net.layer_norm(net.input("rows", (1, 7, 8))), 3)
+    graph = net.finish(x, y)
+    macs, places = 5 * 6 * 4 * 2 * 9 + 7 * 8 * 3, 5 * 6 * 4
+    assert counted(graph, "macs") == macs
+    assert counted(graph, "flops") == 2 * macs
+    assert counted(graph, "fvcore") == macs + 2 * places + 5 * 56
+    assert counted(graph, "elementwise") == 2 * macs + places + 7 * 3 + places
+    assert counted(graph, "unfused") == macs + 3 * places
 
 
 @pytest.mark.parametrize(("text", "value", "half_digit"), [("4.24e6", 4.24e6, 5e3), ("569e6", 569e6, 5e5), ("3504872", 3504872, 0.5), ("0.40e9", 0.4e9, 5e6)])
