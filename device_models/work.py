@@ -29,8 +29,8 @@ class Kind(IntEnum):
     ATTENTION = 10  # fused softmax(Q K^T) V
     ELEMENTWISE = 11  # add, mul, relu, copy-like arithmetic
     EXP = 12  # elementwise with a transcendental: sigmoid, swish, gelu, tanh
-    PERMUTE = 13  # transpose, resize, pad, slice, gather: elements move
-    CONCAT = 14
+    PERMUTE = 13  # transpose, resize, shuffle, gather: elements change places
+    CONCAT = 14  # concat, split, slice, pad: runs of elements copied as they are
     POOL = 15
     NORM = 16  # layer, instance, group, RMS normalisation; batch norm not folded
     SOFTMAX = 17

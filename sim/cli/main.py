@@ -7,6 +7,7 @@ Exit codes: 0 all went well (for ``run``: every budget held), 1 a budget is not 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -49,14 +50,24 @@ def parser_for(command: str | None) -> argparse.ArgumentParser:
         prog="edgesim",
         description="Will this model, on this device, hold its latency, energy, memory and heat budget?",
         epilog="edgesim COMMAND --help tells more; the first run: edgesim run phone_camera",
+        formatter_class=_help,
     )
     parser.add_argument("--version", action="version", version="edgesim " + _version() if command == "--version" else "")
     table = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, text in COMMANDS.items():
-        own = table.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        own = table.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", formatter_class=_help)
         if name == command:
             import_module(f"sim.cli.{name}").add_arguments(own)
     return parser
+
+
+def _help(prog: str) -> argparse.HelpFormatter:
+    """Help as wide as the terminal, up to 100 columns. (argparse would import shutil and six compression modules to find out.)"""
+    try:
+        columns = os.get_terminal_size().columns
+    except OSError:
+        columns = 80
+    return argparse.HelpFormatter(prog, max_help_position=28, width=min(columns, 100) - 2)
 
 
 def _command(arguments: list[str]) -> int:
@@ -78,8 +89,6 @@ def _version() -> str:
 
 def _closed_pipe() -> int:
     """The reader of our output went away (``| head``): stop without a word."""
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 128 + 13  # as a shell reports a program that SIGPIPE ended
 

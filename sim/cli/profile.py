@@ -207,7 +207,7 @@ def _print_rest(program: Program, device: DeviceSpec) -> None:
         f"{unit} {percent(seconds / metrics.alone_s if metrics.alone_s else 0.0, 2)} ({metrics.units_kernels_count[unit]} kernels)"
         for unit, seconds in metrics.units_s.items()
     )
-    print(f"units      {units}")
+    print(printable(f"units      {units}"))
     plan = program.plan
     over = percent(plan.arena_bytes / plan.lower_bound_bytes - 1, 2) if plan.lower_bound_bytes else "0 %"
     arena = f"arena {_bytes(plan.arena_bytes)} ({over} over the most that is ever alive)"

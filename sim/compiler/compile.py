@@ -14,7 +14,7 @@ from sim.compiler.cost import as_computed, busy_cores, longest_path, take_costs,
 from sim.compiler.crossing import EntryCosts, segment_entries
 from sim.compiler.dataflow import dataflow_of
 from sim.compiler.liveness import live_bytes, requirements
-from sim.compiler.load import load_of
+from sim.compiler.load import UnitUse, load_of
 from sim.compiler.memory_plan import plan_memory
 from sim.compiler.notes import preference_notes, program_notes
 from sim.compiler.partition import partition, segment_dependencies
@@ -100,13 +100,7 @@ def _program(request: Request, placed: Placed, layout: _Layout, graph: Graph, na
     costs = _costs(request, work, layout)
     segments = _segments(request, placed, layout, costs)
     stored = flow.graph.stored_bytes()
-    used = {}
-    for unit in dict.fromkeys(segment.unit for segment in segments):
-        mine = [segment for segment in segments if segment.unit == unit]
-        hz = max_frequency_hz(device, unit)
-        warm = sum(float(kernel_seconds(segment.costs, hz).sum()) for segment in mine)
-        used[unit] = (request.support.targets[unit], sum(len(segment) for segment in mine), warm)
-    load = load_of(device, engine, stored, used)
+    load = load_of(device, engine, stored, _units_used(request, segments))
     ops = [flow.ops[kernel] for kernel in layout.order]
     return Program(
         name=name or graph.name,
@@ -127,6 +121,17 @@ def _program(request: Request, placed: Placed, layout: _Layout, graph: Graph, na
         notes=(*preference_notes(request.placement.prefer, request.order, device, engine.name), *program_notes(flow.graph, device, segments, work)),
         graph=flow.graph,
     )
+
+
+def _units_used(request: Request, segments: tuple[Segment, ...]) -> list[UnitUse]:
+    """What each unit does in one inference at its highest clock."""
+    used = []
+    for unit in dict.fromkeys(segment.unit for segment in segments):
+        mine = [segment for segment in segments if segment.unit == unit]
+        hz = max_frequency_hz(request.device, unit)
+        warm_s = sum(float(kernel_seconds(segment.costs, hz).sum()) for segment in mine)
+        used.append(UnitUse(request.support.targets[unit].delegate, sum(len(segment) for segment in mine), warm_s))
+    return used
 
 
 def _work(request: Request, layout: _Layout) -> Work:

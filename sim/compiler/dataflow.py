@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sim.graph.ir import Graph, Op
-from sim.graph.ops import OPS
 from sim.graph.work import has_kernel
 
 
@@ -60,7 +59,3 @@ def dataflow_of(graph: Graph, ops: list[Op]) -> Dataflow:
             writers.setdefault(root.get(op.inputs[0], op.inputs[0]), []).append(index)
     outputs = tuple(dict.fromkeys(root.get(name, name) for name in graph.outputs))
     return Dataflow(graph, ops, root, maker, reads, makes, before, outputs)
-
-
-def is_elementwise(op: Op) -> bool:
-    return OPS[op.type].elementwise

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.compiler.dataflow import Dataflow, is_elementwise
+from sim.compiler.dataflow import Dataflow
+from sim.graph.ops import OPS
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def _join_in_place(flow: Dataflow, order: list[int], spans: dict[str, _Span], se
     owner: dict[str, str] = {}
     kept = set(flow.outputs)  # buffers that hold an output of the graph
     for row, kernel in enumerate(order):
-        if not is_elementwise(flow.ops[kernel]) or len(flow.makes[kernel]) != 1:
+        if not OPS[flow.ops[kernel].type].elementwise or len(flow.makes[kernel]) != 1:
             continue
         made = flow.makes[kernel][0]
         dying = (owner.get(read, read) for read in flow.reads[kernel])

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from device_models.spec import DeviceSpec
-from sim.compiler.runtimes import Runtime
-from sim.compiler.support import Target
+from sim.compiler.runtimes import Delegate, Runtime
+
+
+@dataclass(frozen=True)
+class UnitUse:
+    """What a unit does in one inference: its delegate, kernels it runs, seconds of a warm run."""
+
+    delegate: Delegate
+    kernels: int
+    warm_s: float
 
 
 @dataclass(frozen=True)
@@ -18,14 +27,10 @@ class Load:
     first_inference_s: float
 
 
-def load_of(device: DeviceSpec, runtime: Runtime, weights_bytes: float, used: dict[str, tuple[Target, int, float]]) -> Load:
-    """Loading a model whose units do so much: unit -> (target, kernels there, seconds of a warm run there)."""
-    storage = weights_bytes * (1 + float(runtime.file_overhead))
-    reading = storage / (float(device.storage.read_bytes_per_s) * float(runtime.read_share))
-    preparing = float(runtime.start_s)
-    warming = 0.0
-    for target, kernels, seconds in used.values():
-        delegate = target.delegate
-        preparing += float(delegate.prepare_s) + kernels * float(delegate.prepare_per_operator_s)
-        warming += float(delegate.warm_up) * seconds
-    return Load(storage, reading + preparing, warming)
+def load_of(device: DeviceSpec, runtime: Runtime, weights_bytes: float, used: Sequence[UnitUse]) -> Load:
+    """Loading a model with so many bytes of stored tensors, which runs on these units."""
+    storage_bytes = weights_bytes * (1 + float(runtime.file_overhead))
+    reading_s = storage_bytes / (float(device.storage.read_bytes_per_s) * float(runtime.read_share))
+    preparing_s = float(runtime.start_s) + sum(float(use.delegate.prepare_s) + use.kernels * float(use.delegate.prepare_per_operator_s) for use in used)
+    warming_s = sum(float(use.delegate.warm_up) * use.warm_s for use in used)
+    return Load(storage_bytes, reading_s + preparing_s, warming_s)

@@ -95,8 +95,8 @@ def by_preference(request: Request, order: tuple[str, ...]) -> Placed:
     banned: dict[tuple[str, int], str] = {}
     while True:
         placed = _first_choices(request, order, banned)
-        small = _small_partitions(request, placed, order)
-        new = {(unit, kernel): why for unit, kernel, why in small if (unit, kernel) not in banned and _elsewhere(support, order, unit, kernel)}
+        refused = _refused_partitions(request, placed)
+        new = {(unit, kernel): why for unit, kernel, why in refused if (unit, kernel) not in banned and _elsewhere(support, order, unit, kernel)}
         if not new:
             return placed
         banned |= new
@@ -120,13 +120,21 @@ def _elsewhere(support: Support, order: tuple[str, ...], unit: str, kernel: int)
     return any(support.runs(other, kernel) for other in order if other != unit)
 
 
-def _small_partitions(request: Request, placed: Placed, order: tuple[str, ...]) -> list[tuple[str, int, str]]:
-    """Kernels in partitions that are too small for their delegate: (unit, kernel, why)."""
-    found = []
+def _refused_partitions(request: Request, placed: Placed) -> list[tuple[str, int, str]]:
+    """Kernels in partitions that are too small for their delegate, or one too many for it: (unit, kernel, why)."""
+    by_unit: dict[str, list[list[int]]] = {}
     for unit, rows in partition(request.flow, placed.units):
+        by_unit.setdefault(unit, []).append(rows)
+    found = []
+    for unit, partitions in by_unit.items():
         delegate = request.support.targets[unit].delegate
-        if len(rows) < delegate.min_operators:
-            why = f"{delegate.name} takes partitions of at least {delegate.min_operators} operators, this one has {len(rows)}"
+        for rank, rows in enumerate(sorted(partitions, key=len, reverse=True)):
+            if len(rows) < delegate.min_operators:
+                why = f"{delegate.name} takes partitions of at least {delegate.min_operators} operators, this one has {len(rows)}"
+            elif delegate.max_partitions is not None and rank >= delegate.max_partitions:
+                why = f"{delegate.name} takes at most {delegate.max_partitions} partitions, this one is smaller than those"
+            else:
+                continue
             found += [(unit, kernel, why) for kernel in rows]
     return found
 

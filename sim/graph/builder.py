@@ -21,6 +21,7 @@ class GraphBuilder:
         self.graph = Graph(name)
         self.dtype = dtype
         self._counts: dict[str, int] = {}
+        self._op_counts: dict[str, int] = {}
         self._op_names: set[str] = set()
 
     def unique(self, stem: str) -> str:
@@ -101,10 +102,10 @@ class GraphBuilder:
         return list(op.outputs)
 
     def _unique_op(self, stem: str) -> str:
-        name, count = stem, 0
+        name = stem
         while name in self._op_names:
-            count += 1
-            name = f"{stem}_{count}"
+            self._op_counts[stem] = self._op_counts.get(stem, 0) + 1
+            name = f"{stem}_{self._op_counts[stem]}"
         self._op_names.add(name)
         return name
 

@@ -8,6 +8,8 @@ from device_models.work import DType, KernelWork, Kind, Work
 from sim.graph.ir import RUNNING, Graph, Op, Tensor
 from sim.graph.ops import OPS
 
+_SPATIAL = ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "Resize", "DepthToSpace", "SpaceToDepth")
+_KEEPS_LAYOUT = ("Concat", "Split", "Slice", "Pad", "ChannelShuffle", "InstanceNorm", "GroupNorm", "LRN")
 _INTEGER_INDEX = (DType.I64, DType.I32, DType.BOOL)
 
 
@@ -16,8 +18,11 @@ def has_kernel(op: Op) -> bool:
     return not OPS[op.type].view or bool(op.fused)
 
 
-def op_work(graph: Graph, op: Op) -> KernelWork:
-    """The work of one operator with its fused epilogue. Bytes are those of the stored formats."""
+def op_work(graph: Graph, op: Op, layout: str | None = None) -> KernelWork:
+    """The work of one operator with its fused epilogue. Bytes are those of the stored formats.
+
+    ``layout``: of its first output if that is an image (:func:`image_layouts`), so that kernels that pad tiles know its extents.
+    """
     inputs = [graph.tensors[name] if name else None for name in op.inputs]
     outputs = [graph.tensors[name] for name in op.outputs]
     activations = [tensor for tensor in inputs if tensor is not None and not tensor.is_stored]
@@ -31,10 +36,35 @@ def op_work(graph: Graph, op: Op) -> KernelWork:
         "weight_bytes": sum(tensor.bytes for tensor in weights),
         "dtype": _arithmetic_dtype(activations, outputs),
         "weight_dtype": max(weights, key=lambda tensor: tensor.elements).dtype if weights else DType.F32,
-        "c_out": outputs[0].shape[1] if outputs and len(outputs[0].shape) > 1 else 1,
+        **_geometry(outputs[0] if outputs else None, layout),
     }
     row |= OPS[op.type].work(op, inputs, outputs)
     return _with_epilogue(graph, op, KernelWork(**row))
+
+
+def image_layouts(graph: Graph) -> dict[str, str]:
+    """Tensors that are images ``[batch, channels, height, width]`` (or NHWC), with their layout: what spatial operators read and write, and
+    what operators that keep a shape make of it."""
+    layouts = {name: "NCHW" for name in graph.inputs if len(graph.tensors[name].shape) == 4}
+    for op in graph.ops:
+        if op.type in _SPATIAL:
+            layout = op.attributes.get("layout", "NCHW")
+            layouts |= dict.fromkeys((op.inputs[0], *op.outputs), layout)
+            continue
+        known = next((name for name in op.all_inputs if name in layouts), None)
+        if known is not None and (OPS[op.type].elementwise or op.type in _KEEPS_LAYOUT):
+            layouts |= {name: layouts[known] for name in op.outputs if len(graph.tensors[name].shape) == len(graph.tensors[known].shape)}
+    return layouts
+
+
+def _geometry(tensor: Tensor | None, layout: str | None) -> dict[str, int]:
+    """Batch, height, width and channels of an output that a kernel only passes over."""
+    shape = tensor.shape if tensor is not None else ()
+    if layout is None or len(shape) != 4:
+        return {"c_out": shape[1] if len(shape) > 1 else 1}
+    batch, *rest = shape
+    height, width, channels = rest if layout == "NHWC" else (rest[1], rest[2], rest[0])
+    return {"batch": batch, "h_in": height, "w_in": width, "h_out": height, "w_out": width, "c_in": channels, "c_out": channels}
 
 
 def _arithmetic_dtype(activations: list[Tensor], outputs: list[Tensor]) -> DType:
@@ -66,7 +96,8 @@ def _with_epilogue(graph: Graph, op: Op, row: KernelWork) -> KernelWork:
 def graph_work(graph: Graph) -> tuple[list[Op], Work]:
     """The operators that run a kernel, in order, and their work as columns."""
     ops = [op for op in graph.ops if has_kernel(op)]
-    return ops, Work.stack([op_work(graph, op) for op in ops])
+    layouts = image_layouts(graph)
+    return ops, Work.stack([op_work(graph, op, layouts.get(op.outputs[0]) if op.outputs else None) for op in ops])
 
 
 def total_macs(graph: Graph) -> int:

@@ -29,9 +29,6 @@ class Uses:
         allowed = {op.name for op in ops}
         return tensor not in self.graph.outputs and all(reader.name in allowed for reader in self.readers.get(tensor, []))
 
-    def value(self, name: str) -> Tensor:
-        return self.graph.tensors[name]
-
 
 def replace_uses(graph: Graph, old: str, new: str) -> None:
     """Every operator and graph output that reads ``old`` reads ``new`` instead."""

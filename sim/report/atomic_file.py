@@ -19,9 +19,9 @@ def atomic_file(path: Path) -> Iterator[TextIO]:
     On any exception, an interrupt included, nothing is left behind and an older file stays as it was. Raises EdgesimError where
     the place cannot be written.
     """
-    path = path.resolve() if path.is_symlink() else path
     if path.exists() and not path.is_file():
         raise EdgesimError(f"{str(path)!r} is not a regular file; name another output file")
+    path = path.resolve() if path.is_symlink() else path
     temporary: str | None = None
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".part", dir=path.parent)

@@ -67,14 +67,16 @@ _OF_DEVICE = (
 
 def judge(metrics: Metrics, scenario: Scenario, device: DeviceSpec) -> tuple[Verdict, ...]:
     """A verdict per budget, in the order a report shows them: those of workloads, then of the device, then of single workloads."""
-    budgets = scenario.budgets
-    verdicts = [verdict for rule in _OF_WORKLOADS if (verdict := _worst(rule, budgets, metrics.workloads, metrics, "")) is not None]
-    verdicts += [_of_device(rule, float(limit), metrics, device) for rule in _OF_DEVICE if (limit := getattr(budgets, rule.field)) is not None]
-    for name, own in budgets.per.items():
-        only = {name: metrics.workloads[name]}
-        verdicts += [verdict for rule in _OF_WORKLOADS if (verdict := _worst(rule, own, only, metrics, name)) is not None]
-        verdicts += [_of_device(rule, float(limit), metrics, device) for rule in _OF_DEVICE if (limit := getattr(own, rule.field)) is not None]
+    verdicts = _verdicts(scenario.budgets, metrics.workloads, metrics, device)
+    for name, own in scenario.budgets.per.items():
+        verdicts += _verdicts(own, {name: metrics.workloads[name]}, metrics, device)
     return tuple(verdicts)
+
+
+def _verdicts(budgets: Budgets, workloads: dict[str, WorkloadMetrics], metrics: Metrics, device: DeviceSpec) -> list[Verdict]:
+    limits = {rule: getattr(budgets, rule.field) for rule in (*_OF_WORKLOADS, *_OF_DEVICE)}
+    found = [_worst(rule, float(limits[rule]), workloads, metrics, device) for rule in _OF_WORKLOADS if limits[rule] is not None]
+    return found + [_of_device(rule, float(limits[rule]), metrics, device) for rule in _OF_DEVICE if limits[rule] is not None]
 
 
 def is_valid(verdicts: Iterable[Verdict]) -> bool:
@@ -88,22 +90,17 @@ def format_value(value: float, dimension: str) -> str:
     return format_quantity(value, dimension) if writer is None else writer(value)
 
 
-def _worst(rule: _Rule, budgets: Budgets, workloads: dict[str, WorkloadMetrics], metrics: Metrics, workload: str) -> Verdict | None:
+def _worst(rule: _Rule, limit: float, workloads: dict[str, WorkloadMetrics], metrics: Metrics, device: DeviceSpec) -> Verdict:
     """The budget against the workload that is worst off; one with nothing to measure is worse than any number."""
-    limit = getattr(budgets, rule.field)
-    if limit is None:
-        return None
     values = {name: _value_of_workload(rule, one) for name, one in workloads.items()}
     if rule.field in ("miss_rate", "drop_rate"):
         values = {name: value for name, value in values.items() if value is not None} or values
     sign = -1.0 if rule.at_least else 1.0
     name = max(values, key=lambda key: float("inf") if values[key] is None else sign * float(values[key] or 0.0))
     value = values[name]
-    ok = value is not None and _holds(value, float(limit), rule.at_least)
-    shown = workload or (name if len(workloads) > 1 else "")
-    return Verdict(
-        rule.field, rule.title, shown, rule.dimension, value, float(limit), rule.at_least, ok, "" if ok else _why_late(rule, workloads[name], metrics)
-    )
+    ok = value is not None and _holds(value, limit, rule.at_least)
+    detail = "" if ok else _why_late(workloads[name], metrics, device)
+    return Verdict(rule.field, rule.title, name if len(metrics.workloads) > 1 else "", rule.dimension, value, limit, rule.at_least, ok, detail)
 
 
 def _value_of_workload(rule: _Rule, workload: WorkloadMetrics) -> float | None:
@@ -126,7 +123,7 @@ def _holds(value: float, limit: float, at_least: bool) -> bool:
     return value >= limit if at_least else value <= limit
 
 
-def _why_late(rule: _Rule, workload: WorkloadMetrics, metrics: Metrics) -> str:
+def _why_late(workload: WorkloadMetrics, metrics: Metrics, device: DeviceSpec) -> str:
     """When it went wrong and what the device did then."""
     if not workload.arrived_count:
         return "no request arrived after the warm-up"
@@ -137,10 +134,19 @@ def _why_late(rule: _Rule, workload: WorkloadMetrics, metrics: Metrics) -> str:
         parts.append(f"misses {percent(workload.miss_ratio)}, {_when(workload.first_miss_s, workload.last_miss_s, metrics)}")
     if workload.drop_ratio:
         parts.append(f"drops {percent(workload.drop_ratio)}")
-    if metrics.heat.throttled_s and metrics.heat.throttled_from_s is not None:
-        lowest = max(metrics.heat.domains_throttled_s, key=lambda name: metrics.heat.domains_throttled_s[name])
-        parts.append(f"{lowest} throttled from {seconds(metrics.heat.throttled_from_s)}")
+    if throttled := _throttled(metrics, device):
+        parts.append(throttled)
     return "; ".join(parts)
+
+
+def _throttled(metrics: Metrics, device: DeviceSpec) -> str:
+    """The limited domain that had most to do."""
+    busy_s = {name: sum(metrics.units[unit].busy_s for unit, spec in device.units.items() if spec.domain == name) for name in metrics.heat.domains}
+    if not any(busy_s.values()):
+        return ""
+    name = max(busy_s, key=lambda domain: busy_s[domain])
+    domain = metrics.heat.domains[name]
+    return f"{name} throttled to {format_quantity(domain.lowest_hz, 'frequency')} from {seconds(domain.first_s)}"
 
 
 def _when(first_s: float, last_s: float, metrics: Metrics) -> str:
@@ -167,11 +173,7 @@ def _accuracy(metrics: Metrics, device: DeviceSpec) -> tuple[float | None, str]:
 
 
 def _battery_life(metrics: Metrics, device: DeviceSpec) -> tuple[float | None, str]:
-    if device.battery is None:
-        return None, f"{device.name} has no battery"
-    if not metrics.power.average_w:
-        return None, "power is unknown"
-    return float(device.battery.capacity_c * device.battery.nominal_v) / metrics.power.average_w, ""
+    return metrics.power.battery_life_s, f"{device.name} has no battery" if device.battery is None else "power is unknown"
 
 
 _WRITERS: dict[str, Callable[[float], str]] = {"rate": rate, "temperature": celsius, "accuracy": percent, "ratio": percent, "time": seconds}

@@ -21,24 +21,32 @@ class EnergyMetrics:
 
 @dataclass(frozen=True)
 class PowerMetrics:
-    """Power of the device. ``average_w`` and ``peak_w`` from the end of the warm-up on, the peak where power was recorded."""
+    """Power of the device after the warm-up. The peak is of recorded power: means over about a thousandth of the run."""
 
     average_w: float | None
     peak_w: float | None
+    battery_life_s: float | None  # of a full battery at the average power
+
+
+@dataclass(frozen=True)
+class ThrottleMetrics:
+    """A DVFS domain that trip points kept from its highest clock: how long after the warm-up, since when, how far down."""
+
+    throttled_s: float
+    first_s: float
+    lowest_hz: float
 
 
 @dataclass(frozen=True)
 class HeatMetrics:
-    """Temperatures reached after the warm-up, by node of the thermal network; time below the clock the governor asked for."""
+    """Temperatures reached after the warm-up, by node of the thermal network, and throttling (of the domain longest throttled)."""
 
     nodes_peak_c: dict[str, float]
     nodes_end_c: dict[str, float]
     skin_peak_c: float | None
     die_peak_c: float | None
-    throttled_s: float | None
-    throttled_from_s: float | None
-    domains_throttled_s: dict[str, float]
-    lowest_frequency_hz: dict[str, float]
+    throttled_s: float
+    domains: dict[str, ThrottleMetrics]  # those that were ever limited
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,8 @@ class MemoryMetrics:
     peak_bytes: float | None
     available_bytes: float
     storage_bytes: float
+    loads_count: int | None  # models read from storage
+    evictions_count: int | None  # models put out to make room
 
 
 def energy_metrics(trace: Trace) -> EnergyMetrics:
@@ -55,54 +65,44 @@ def energy_metrics(trace: Trace) -> EnergyMetrics:
     return EnergyMetrics(sum(trace.energy_j.values()), dict(trace.energy_j))
 
 
-def power_metrics(trace: Trace, warmup_s: float, energy: EnergyMetrics) -> PowerMetrics:
+def power_metrics(trace: Trace, device: DeviceSpec, warmup_s: float, energy: EnergyMetrics) -> PowerMetrics:
     """Average and peak power; from the recorded power if there is any, else from the energy of the whole run."""
     power = total(counters_of(trace, "power_w").values())
-    if power is None or trace.end_s <= warmup_s:
-        return PowerMetrics(energy.total_j / trace.end_s if trace.end_s > 0 and energy.components_j else None, None)
-    if warmup_s <= 0:
-        return PowerMetrics(energy.total_j / trace.end_s, power.peak())
-    return PowerMetrics(power.integral_between(warmup_s, trace.end_s) / (trace.end_s - warmup_s), power.peak(warmup_s))
+    average_w, peak_w = None, None
+    if trace.end_s > warmup_s > 0 and power is not None:
+        average_w, peak_w = power.integral_between(warmup_s, trace.end_s) / (trace.end_s - warmup_s), power.peak(warmup_s)
+    elif trace.end_s > 0 and energy.components_j:
+        average_w, peak_w = energy.total_j / trace.end_s, None if power is None else power.peak()
+    battery = device.battery
+    charge_j = None if battery is None else float(battery.capacity_c * battery.nominal_v)
+    return PowerMetrics(average_w, peak_w, charge_j / average_w if charge_j is not None and average_w else None)
 
 
-def heat_metrics(trace: Trace, device: DeviceSpec, governors: Mapping[str, str], warmup_s: float) -> HeatMetrics:
+def heat_metrics(trace: Trace, device: DeviceSpec, warmup_s: float) -> HeatMetrics:
     """Peak temperatures and throttling."""
     nodes = counters_of(trace, "temperature_c")
     peaks = {name: node.peak(warmup_s) for name, node in nodes.items()}
     skins = [peaks[name] for name, node in device.thermal.nodes.items() if node.is_skin and name in peaks]
     dies = [peaks[name] for name, node in device.thermal.nodes.items() if name in peaks and set(node.heated_by) & set(device.units)]
-    throttled = throttled_times(trace, device, governors, warmup_s)
+    domains = throttled_domains(trace, device, warmup_s)
     return HeatMetrics(
         nodes_peak_c=peaks,
         nodes_end_c={name: node.at(trace.end_s) for name, node in nodes.items()},
         skin_peak_c=max(skins, default=None),
         die_peak_c=max(dies, default=None),
-        throttled_s=max((seconds for seconds, _ in throttled.values()), default=None),
-        throttled_from_s=min((start for seconds, start in throttled.values() if seconds > 0 and start is not None), default=None),
-        domains_throttled_s={name: seconds for name, (seconds, _) in throttled.items()},
-        lowest_frequency_hz={
-            name: float(clock.values[clock.values > 0].min()) for name, clock in counters_of(trace, "frequency_hz").items() if (clock.values > 0).any()
-        },
+        throttled_s=max((domain.throttled_s for domain in domains.values()), default=0.0),
+        domains=domains,
     )
 
 
-def throttled_times(trace: Trace, device: DeviceSpec, governors: Mapping[str, str], warmup_s: float) -> dict[str, tuple[float, float | None]]:
-    """Domain -> (seconds with a thermal limit below its highest clock, when that began first).
-
-    From recorded limits; where none were recorded, from the clock of domains whose governor always asks for the highest. Of other
-    domains nobody knows whether heat or the governor slowed them: they are left out.
-    """
-    limits = counters_of(trace, "limit_hz")
-    if not limits:
-        always = {name for name, domain in device.domains.items() if governors.get(name, domain.governor) == "performance"}
-        limits = {name: clock for name, clock in counters_of(trace, "frequency_hz").items() if name in always}
-    result: dict[str, tuple[float, float | None]] = {}
-    for name, limit in limits.items():
-        if name not in device.domains:
-            continue
+def throttled_domains(trace: Trace, device: DeviceSpec, warmup_s: float) -> dict[str, ThrottleMetrics]:
+    """Domains whose recorded thermal limit was ever below their highest clock."""
+    result: dict[str, ThrottleMetrics] = {}
+    for name, limit in counters_of(trace, "limit_hz").items():
         highest_hz = float(device.domains[name].operating_points[-1].frequency_hz)
         below = limit.values < highest_hz * (1 - 1e-9)
-        result[name] = (limit.seconds_where(below, warmup_s), float(limit.times_s[below][0]) if below.any() else None)
+        if below.any():
+            result[name] = ThrottleMetrics(limit.seconds_where(below, warmup_s), float(limit.times_s[below][0]), float(limit.values.min()))
     return result
 
 
@@ -114,4 +114,6 @@ def memory_metrics(trace: Trace, device: DeviceSpec, programs: Mapping[str, Prog
         peak_bytes=recorded.peak() if recorded else resident,
         available_bytes=float(device.memory.capacity_bytes - device.memory.reserved_bytes),
         storage_bytes=sum(program.storage_bytes for program in programs.values()),
+        loads_count=trace.totals.get("model_loads"),
+        evictions_count=trace.totals.get("evictions"),
     )

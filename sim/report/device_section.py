@@ -44,7 +44,6 @@ def state_lines(page: Page) -> list[Text]:
 
 def energy_lines(page: Page) -> list[Text]:
     """Energy by component with a bar, then memory."""
-    from rich.text import Text
 
     energy, power, memory = page.metrics.energy, page.metrics.power, page.metrics.memory
     lines = [page.heading("energy and memory")]
@@ -52,16 +51,14 @@ def energy_lines(page: Page) -> list[Text]:
     facts += [f"average {format_quantity(power.average_w, 'power')}"] if power.average_w is not None else []
     facts += [f"peak {format_quantity(power.peak_w, 'power')}"] if power.peak_w is not None else []
     facts += [f"{page.metrics.inferences_per_j:.3g} inferences/J"] if page.metrics.inferences_per_j is not None else []
-    lines += page.flow([Text.assemble((" energy".ljust(_NAME + 1), "bold"), facts[0]), *[Text(fact) for fact in facts[1:]]], indent=0)
+    facts += [f"battery {seconds(power.battery_life_s)}"] if power.battery_life_s is not None else []
+    lines += page.facts("energy", facts, _NAME + 1)
     if energy.total_j > 0:
         lines += _split(page)
     peak = "unknown" if memory.peak_bytes is None else format_quantity(memory.peak_bytes, "bytes")
-    lines.append(
-        Text.assemble(
-            (" memory".ljust(_NAME + 1), "bold"),
-            f"peak {peak} of {format_quantity(memory.available_bytes, 'bytes')}   models on storage {format_quantity(memory.storage_bytes, 'bytes')}",
-        )
-    )
+    facts = [f"peak {peak} of {format_quantity(memory.available_bytes, 'bytes')}", f"models on storage {format_quantity(memory.storage_bytes, 'bytes')}"]
+    facts += [f"{memory.evictions_count} evictions"] if memory.evictions_count else []
+    lines += page.facts("memory", facts, _NAME + 1)
     return lines
 
 

@@ -29,7 +29,7 @@ class Glyphs:
 
 UNICODE = Glyphs(
     levels="▁▂▃▄▅▆▇█",
-    fills="█▓▒░▚▞",
+    fills="█▓▒░▚▞▀▄╳╱╲═",
     left="▐",
     rule="─",
     tick="┬",
@@ -47,7 +47,7 @@ UNICODE = Glyphs(
 )
 ASCII = Glyphs(
     levels="_.:-=+*#",
-    fills="#=%*o+",
+    fills="#=%*o+@&~:",
     left="|",
     rule="-",
     tick="+",

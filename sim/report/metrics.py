@@ -57,7 +57,7 @@ def measure(result: RunResult) -> Metrics:
         units=unit_metrics(trace, result.programs, result.device, warmup_s),
         models=model_metrics(result),
         energy=energy,
-        power=power_metrics(trace, warmup_s, energy),
-        heat=heat_metrics(trace, result.device, scenario.governors, warmup_s),
+        power=power_metrics(trace, result.device, warmup_s, energy),
+        heat=heat_metrics(trace, result.device, warmup_s),
         memory=memory_metrics(trace, result.device, result.programs),
     )

@@ -69,7 +69,10 @@ def _model_lines(name: str, model: ModelMetrics, page: Page) -> list[Text]:
         if total_s
         else "no unit"
     )
-    where = f"alone {format_quantity(model.alone_s, 'time')}: {units}; arena {format_quantity(model.arena_bytes, 'bytes')}"
+    where = f"alone {format_quantity(model.alone_s, 'time')}: {units}; load {format_quantity(model.load_s, 'time')}"
+    if model.first_inference_s > 0:
+        where += f", first run +{format_quantity(model.first_inference_s, 'time')}"
+    where += f"; arena {format_quantity(model.arena_bytes, 'bytes')}"
     if model.segments_count > 1:
         where += f", {model.segments_count} segments"
     lines += page.wrapped("", where, _NAME + 1, "dim")

@@ -64,6 +64,14 @@ class Page:
             lines.append(line)
         return lines
 
+    def facts(self, label: str, facts: Sequence[str], indent: int) -> list[Text]:
+        """A bold label and short texts beside it; lines break between them."""
+        from rich.text import Text
+
+        lines = self.flow([Text(fact) for fact in facts], indent=indent)
+        first = Text.assemble((" " + label.ljust(indent - 1), "bold"), lines[0].plain[indent:])
+        return [first, *lines[1:]]
+
     def wrapped(self, label: str, text: str, indent: int, style: str = "") -> list[Text]:
         """A bold label and text beside it, over as many lines as it takes; ``indent``: where the text begins."""
         import textwrap

@@ -11,7 +11,7 @@ from sim.report.model_section import accuracy_lines, model_lines, regime_lines
 from sim.report.numbers import count, seconds, three_digits
 from sim.report.page import Page
 from sim.report.request_section import request_lines
-from sim.report.safe_text import printable
+from sim.report.safe_text import printable, shortened
 from sim.report.timeline import timeline
 from sim.report.window import Window
 
@@ -57,37 +57,30 @@ def verdict_lines(page: Page) -> list[Text]:
     word = Text(" VALID ", style="bold black on green") if is_valid(page.verdicts) else Text(" INVALID ", style="bold white on red")
     held_text = f"  {len(page.verdicts) - len(failed)} of {len(page.verdicts)} budgets held"
     lines = [word.append(Text(held_text, style="not bold default on default"))]
-    for verdict in failed:
-        lines += _failed_lines(verdict, page)
+    titles = max((len(_title(verdict)) for verdict in failed), default=0)
+    for verdict, before in zip(failed, ["", *(verdict.detail for verdict in failed)], strict=False):
+        # what several budgets fail of is said once
+        lines += _failed_lines(verdict, page, titles, "" if verdict.detail == before else verdict.detail)
     held = [verdict for verdict in page.verdicts if verdict.ok]
     titles = max((len(_title(verdict)) for verdict in held), default=0)
     cells = [Text.assemble(("ok ", "green"), _judged(verdict, page, titles)) for verdict in held]
     return lines + page.columns(cells, max((cell.cell_len for cell in cells), default=0) + 3)
 
 
-def _failed_lines(verdict: Verdict, page: Page) -> list[Text]:
+def _failed_lines(verdict: Verdict, page: Page, title_cells: int, detail: str) -> list[Text]:
     from rich.text import Text
 
-    line = Text.assemble((" FAIL ", "bold red"), _judged(verdict, page, 0))
-    detail = printable(verdict.detail, 1000)
+    line = Text.assemble((" FAIL ", "bold red"), _judged(verdict, page, title_cells))
+    detail = printable(detail, 1000)
     if not detail:
         return [line]
     if line.cell_len + 3 + len(detail) <= page.width:
         return [line.append("   " + detail, style="red")]
-    return [line, *wrapped(detail, page.width, 6, "red")]
-
-
-def wrapped(text: str, width: int, indent: int, style: str = "") -> list[Text]:
-    """Text over several lines, all indented."""
-    import textwrap
-
-    from rich.text import Text
-
-    return [Text(" " * indent + line, style=style) for line in textwrap.wrap(text, max(width - indent, 20), break_long_words=True)]
+    return [line, *page.wrapped("", detail, 6, "red")]
 
 
 def _title(verdict: Verdict) -> str:
-    return f"{verdict.title} ({printable(verdict.workload, 16)})" if verdict.workload else verdict.title
+    return f"{verdict.title} ({shortened(verdict.workload, 16)})" if verdict.workload else verdict.title
 
 
 def _judged(verdict: Verdict, page: Page, title_cells: int) -> str:

@@ -12,22 +12,30 @@ _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 
 @dataclass(frozen=True)
 class TimeAxis:
-    """``from_s`` to ``to_s`` over ``width`` character cells."""
+    """``from_s`` to ``to_s`` over ``width`` character cells. ``origin_s``: what labels count from where absolute times are too long."""
 
     from_s: float
     to_s: float
     width: int
+    origin_s: float = 0.0
 
     def cell(self, time_s: float) -> float:
         """Position in cells, fractions included; outside the axis below 0 or above ``width``."""
         return (time_s - self.from_s) / (self.to_s - self.from_s) * self.width
 
+    def step_s(self) -> float:
+        """Time between ticks: round, about 10 cells or more."""
+        return round_step((self.to_s - self.from_s) * 10 / max(self.width, 1))
+
     def ticks_s(self) -> list[float]:
-        """Round times, about one every 10 cells."""
-        step_s = round_step((self.to_s - self.from_s) * 10 / max(self.width, 1))
-        first = math.ceil(self.from_s / step_s - 1e-9)
-        last = math.floor(self.to_s / step_s + 1e-9)
-        return [index * step_s for index in range(first, last + 1)]
+        """Round times, or round distances from the origin where absolute times have more than three decimals."""
+        step_s, origin_s = self.step_s(), self._zero_s()
+        first = math.ceil((self.from_s - origin_s) / step_s - 1e-9)
+        last = math.floor((self.to_s - origin_s) / step_s + 1e-9)
+        return [origin_s + index * step_s for index in range(first, last + 1)]
+
+    def _zero_s(self) -> float:
+        return 0.0 if self.step_s() >= 0.001 * (1 - 1e-9) else self.origin_s
 
     def lines(self, glyphs: Glyphs) -> tuple[str, str]:
         """The rule with its ticks and the labels below, both ``width`` characters (labels may be one unit longer)."""
@@ -48,15 +56,13 @@ class TimeAxis:
         return "".join(rule), "".join(labels)
 
     def _labels(self, ticks: list[float]) -> list[str]:
-        """Absolute seconds while three decimals tell ticks apart, else the time since the axis began."""
-        if len(ticks) < 2:
-            return [f"{tick:.6g} s" for tick in ticks]
-        step_s = ticks[1] - ticks[0]
-        decimals = max(0, math.ceil(-math.log10(step_s) - 1e-9))
-        if decimals <= 3:
-            return [f"{tick:.{decimals}f}" for tick in ticks[:-1]] + [f"{ticks[-1]:.{decimals}f} s"]
-        size_s, unit = next((size_s, unit) for size_s, unit in _UNITS if step_s >= size_s * (1 - 1e-9))
-        return [f"+{round((tick - self.from_s) / size_s):d} {unit}" for tick in ticks]
+        """Absolute seconds, or the distance from the origin with its sign."""
+        step_s = self.step_s()
+        if step_s >= 0.001 * (1 - 1e-9):
+            decimals = max(0, math.ceil(-math.log10(step_s) - 1e-9))
+            return [f"{tick:.{decimals}f}" for tick in ticks[:-1]] + [f"{tick:.{decimals}f} s" for tick in ticks[-1:]]
+        size_s, unit = next(((size_s, unit) for size_s, unit in _UNITS if step_s >= size_s * (1 - 1e-9)), _UNITS[-1])
+        return [f"{round((tick - self.origin_s) / size_s):+d} {unit}" for tick in ticks]
 
 
 def round_step(step_s: float) -> float:

@@ -31,7 +31,7 @@ def timeline(page: Page, window: Window | None) -> list[Text]:
         ]
     right = {name: _right(unit) for name, unit in page.metrics.units.items()}
     right_cells = max((len(text) for text in right.values()), default=0) + 2
-    axis = TimeAxis(window.from_s, window.to_s, page.width - LABEL_CELLS - 2 - right_cells)
+    axis = TimeAxis(window.from_s, window.to_s, page.width - LABEL_CELLS - 2 - right_cells, window.origin_s)
     chart = gantt.rows(trace, axis)
     titles = gantt.stage_titles(trace)
     order = gantt.stages_shown(chart)

@@ -14,11 +14,12 @@ from sim.trace import Status, Trace
 
 @dataclass(frozen=True)
 class Window:
-    """From ``from_s`` to ``to_s``, and what there is to see."""
+    """From ``from_s`` to ``to_s``, what there is to see, and the time that short distances are counted from."""
 
     from_s: float
     to_s: float
     title: str
+    origin_s: float
 
 
 def parse_window(text: str) -> tuple[float, float]:
@@ -39,7 +40,7 @@ def chosen_window(trace: Trace, from_s: float, to_s: float) -> Window:
     """The window a user asked for, cut to the run. Raises EdgesimError where it lies outside."""
     if from_s >= trace.end_s:
         raise EdgesimError(f"--window begins at {format_quantity(from_s, 'time')}, after the run's end at {format_quantity(trace.end_s, 'time')}")
-    return Window(from_s, min(to_s, trace.end_s), "the chosen window")
+    return Window(from_s, min(to_s, trace.end_s), "the chosen window", from_s)
 
 
 def interesting_window(trace: Trace, metrics: Metrics) -> Window | None:
@@ -59,7 +60,7 @@ def interesting_window(trace: Trace, metrics: Metrics) -> Window | None:
     margin_s = max(0.25 * length_s, 1e-9)
     to_s = min(arrival_s + length_s + margin_s, max(trace.end_s, arrival_s + length_s))
     title = f"request {int(columns['request'][row])} of {name}, the 99th percentile: {format_quantity(length_s, 'time')} from {arrival_s:.3f} s"
-    return Window(max(arrival_s - margin_s, 0.0), to_s, title)
+    return Window(max(arrival_s - margin_s, 0.0), to_s, title, arrival_s)
 
 
 def _worst_workload(trace: Trace, metrics: Metrics) -> str | None:

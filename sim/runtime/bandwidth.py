@@ -57,7 +57,7 @@ def shared_timings(running: Sequence[tuple[SegmentTimings, float]], capacity_byt
     """The timing of each running ``(segment, frequency)`` when all share the memory.
 
     A segment's demand is its average traffic with the full share. One whose time does not depend on the memory cannot be slowed
-    by it: its traffic is served first.
+    by it: its traffic is served first, and the others always keep a hundredth of the bandwidth, so that they end.
     """
     alone = [segment.at(frequency_hz, 1.0) for segment, frequency_hz in running]
     if sum(timing.bytes_per_s for timing in alone) <= capacity_bytes_per_s:

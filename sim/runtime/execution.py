@@ -23,8 +23,20 @@ class Execution:
     """
 
     __slots__ = (
-        "alarm", "key", "origin_s", "piece_row", "piece_s", "placed", "run",
-        "segment", "sequence", "started_s", "stop", "timing", "yield_s",
+        "alarm",
+        "begins_request",
+        "key",
+        "origin_s",
+        "piece_row",
+        "piece_s",
+        "placed",
+        "run",
+        "segment",
+        "sequence",
+        "started_s",
+        "stop",
+        "timing",
+        "yield_s",
     )  # fmt: skip
 
     def __init__(self, run: StageRun, placed: StageSegment) -> None:
@@ -40,6 +52,7 @@ class Execution:
         self.piece_row = -1.0  # before admission
         self.started_s = 0.0  # when it came onto the unit last
         self.yield_s = math.inf
+        self.begins_request = False
         self.stop = 0
 
     @property

@@ -30,7 +30,7 @@ class Domain:
         self.frequencies_hz: list[float] = table.frequency_hz.tolist()
         self.voltages_v = [table.voltage(index) for index in range(len(table))]
         self.governor = governor
-        self.sampled = governor.sampling_s is not None
+        self.sampled = governor.sampling_s is not None and len(self.frequencies_hz) > 1  # a single point leaves nothing to decide
         self._banded = self.sampled and not governor.uses_load
         self.position = self._start_position()
         self.frequency_hz = self.frequencies_hz[self.position]
@@ -81,11 +81,7 @@ class Domain:
         if now > self._since_s:
             self._catch_up(now, before)
         if self._banded:
-            quiet_s = self._time_in_band()
-            if quiet_s == math.inf:
-                self._sample_s = math.inf
-            else:
-                self._sample_at(max(self._upcoming_s(now), math.ceil((now + quiet_s) / self._period_s - 1e-9) * self._period_s))
+            self._sample_when_due(now)
             return
         if self._sample_s <= now + self._period_s:  # that is the next moment of the grid
             return
@@ -95,6 +91,14 @@ class Domain:
             self._window_s = before_s
             self._window_busy_s = self._busy_s - (now - before_s if before else 0.0)
         self._sample_at(upcoming_s)
+
+    def _sample_when_due(self, now: float) -> None:
+        """At the first moment of the grid after now at which the moving average has left its band."""
+        quiet_s = self._time_in_band()
+        if quiet_s == math.inf:
+            self._sample_s = math.inf
+        else:
+            self._sample_at(max(self._upcoming_s(now), math.ceil((now + quiet_s) / self._period_s - 1e-9) * self._period_s))
 
     def _upcoming_s(self, now: float) -> float:
         """The next moment of the sampling grid after now."""
@@ -197,11 +201,13 @@ class Domain:
         self.frequency_hz = self.frequencies_hz[self.position]
         self._goal = self.frequency_hz / self.frequencies_hz[-1]
         self._changed(self)
-        if self.sampled and self._sample_s == math.inf and self._running:
+        if self._banded:  # the moving average heads elsewhere now
+            self._sample_when_due(self._clock._now)
+        elif self.sampled and self._sample_s == math.inf and self._running:
             self._resample()
 
     def _resample(self) -> None:
-        """The frequency moved while sampling was left out: the moving average heads elsewhere now."""
+        """The frequency moved while sampling was left out under full load."""
         now = self._clock._now
         upcoming_s = self._upcoming_s(now)
         self._window_s = max(self._window_s, upcoming_s - self._period_s)

@@ -40,6 +40,8 @@ class Heat:
         self._alarm: Alarm | None = None
         self._next_s = math.inf
         self._soon_s = _SOONEST_S
+        self._steady_for: list[float] | None = None  # the power for which the steady state was computed last
+        self._steady_c: list[float] = []
         self._now_c = [ambient_c] * len(self.names)  # at the last step
         self._last_c = [ambient_c] * len(self.names)
 
@@ -80,7 +82,10 @@ class Heat:
         farthest above its own, because differences only spread and leak away.
         """
         now_c = self.temperatures_c()
-        steady_c = self.ambient_c + self._from_modes @ self._finals[-1]
+        if self._steady_for is not self._finals[-1]:
+            self._steady_for = self._finals[-1]
+            self._steady_c = (self.ambient_c + self._from_modes @ self._finals[-1]).tolist()
+        steady_c = self._steady_c
         if steady_c[node] + max(0.0, max(now - steady for now, steady in zip(now_c, steady_c, strict=True))) < temperature_c:
             return None
         temperatures = np.array(now_c)

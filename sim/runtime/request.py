@@ -130,8 +130,15 @@ class StageRun:
         if execution.piece_row < 0:
             execution.piece_row = execution.segment.first_row
         if new:
-            request.source.begun(request)
+            request.start_s = request.source.clock._now
+            execution.begins_request = True
         return True
+
+    def displaced(self, execution: Execution) -> None:
+        """Taken off the unit again at the moment it came, with nothing done."""
+        if execution.begins_request and self.request.start_s == execution.started_s:
+            execution.begins_request = False
+            self.request.start_s = math.nan
 
     def _admit(self, execution: Execution) -> bool:
         instance = self.plan.instance

@@ -39,7 +39,7 @@ class Source:
         self.index, self.name, self.workload, self.plans, self.residency = index, name, workload, plans, residency
         self.priority = workload.priority
         self.period_s = 1.0 / workload.arrival.rate_hz if isinstance(workload.arrival, Periodic | Poisson) else math.inf
-        self._clock, self._recorder, self._number = clock, recorder, number
+        self.clock, self._recorder, self._number = clock, recorder, number
         self._deadline_s = math.inf if workload.deadline_s is None else float(workload.deadline_s)
         self._limit = workload.queue.limit
         self._drops_oldest = workload.queue.when_full == "drop_oldest"
@@ -57,7 +57,7 @@ class Source:
         if isinstance(workload.arrival, Closed):
             self._loop = ClosedLoop(workload.arrival, duration_s, start_s, workload.count)
             for time_s in self._loop.first_times():
-                self._clock.at(time_s, ARRIVALS, self._arrived)
+                self.clock.at(time_s, ARRIVALS, self._arrived)
             return
         self._times = arrival_times(workload.arrival, duration_s, start_s, workload.count, stream(seed, f"arrival/{self.name}"), directory)
         self._schedule_next()
@@ -87,14 +87,14 @@ class Source:
     def _schedule_next(self) -> None:
         time_s = next(self._times, None)
         if time_s is not None:
-            self._clock.at(time_s, ARRIVALS, self._arrived_next)
+            self.clock.at(time_s, ARRIVALS, self._arrived_next)
 
     def _arrived_next(self, event: Any) -> None:
         self._schedule_next()
         self._arrived(event)
 
     def _arrived(self, _: Any) -> None:
-        now = self._clock._now
+        now = self.clock._now
         request = Request(self._number(), self, now, now + self._deadline_s, self._chances())
         if self._limit is not None and not self._make_room(self._limit):
             self._end(request, Status.DROPPED)
@@ -128,28 +128,24 @@ class Source:
 
     def gives_up(self, request: Request) -> bool:
         """Whether a request about to begin is too late to be worth it; it ends then."""
-        if not (self._drop_late and request.deadline_s < self._clock._now):
+        if not (self._drop_late and request.deadline_s < self.clock._now):
             return False
         self._end(request, Status.EXPIRED)
         return True
 
-    def begun(self, request: Request) -> None:
-        """Its first segment begins to run."""
-        request.start_s = self._clock._now
-
     def answered(self, request: Request) -> None:
         """All its stages have ended."""
-        self._end(request, Status.LATE if self._clock._now > request.deadline_s else Status.DONE)
+        self._end(request, Status.LATE if self.clock._now > request.deadline_s else Status.DONE)
 
     def _end(self, request: Request, status: Status) -> None:
-        now = self._clock._now
+        now = self.clock._now
         request.ended = True
         self._in_system.pop(request.number, None)
         self._recorder.request(request.number, self.index, request.arrival_s, request.start_s, now, request.deadline_s, status, request.energy_j)
         if self._loop is not None:
             time_s = self._loop.after_answer(now)
             if time_s is not None:
-                self._clock.at(time_s, ARRIVALS, self._arrived)
+                self.clock.at(time_s, ARRIVALS, self._arrived)
 
     def stop(self, now: float) -> None:
         """The run is over: what has not ended is unfinished."""

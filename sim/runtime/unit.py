@@ -65,6 +65,7 @@ class ComputeUnit:
             if running.alarm is not None:
                 running.alarm.cancel()
             self.leave(running)
+            running.run.displaced(running)
             heappush(self._queue, (running.key, running.sequence, running))
             self.choose()
         else:

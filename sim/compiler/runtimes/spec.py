@@ -89,6 +89,7 @@ class Delegate(Spec):
     limits: tuple[Limit, ...] = ()
     mapping: Literal["any", "prefix"] = Field(default="any", description="prefix: the first operator it cannot run ends the part it gets")
     min_operators: int = Field(default=1, ge=1, description="smaller partitions stay on the fallback unit")
+    max_partitions: int | None = Field(default=None, ge=1, description="only so many partitions, the largest ones, run on its unit")
     entry_s: Duration = Field(alias="entry", description="one call into the unit, where the unit has no fitted invocation time")
     switch_s: Duration = Field(alias="switch", description="for every further call in the same inference, on top")
     copies: bool = Field(description="tensors that cross its border are copied, at the memory's bandwidth")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import onnx
 
 _OPERATIONS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv, ast.Div: operator.floordiv}
-_MAX_EXPRESSION = 200
+_EXPRESSION = re.compile(r"[A-Za-z_][\w +*/()-]{0,199}")
 
 
 class Symbols:
@@ -84,7 +85,7 @@ class Symbols:
         if text in self.bindings:
             self.used.add(text)
             return self.bindings[text]
-        if not text or len(text) > _MAX_EXPRESSION:
+        if not _EXPRESSION.fullmatch(text):
             return None
         try:
             return self._value(ast.parse(text, mode="eval").body)

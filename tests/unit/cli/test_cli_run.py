@@ -107,6 +107,6 @@ def test_compare_two_results(edgesim: Callable[..., Any], scenario: Path, tmp_pa
     for name, setting in (("a", "ambient=25 degC"), ("b", "device=raspberry_pi_5")):
         assert edgesim("run", scenario, "--set", setting, "--json", tmp_path / f"{name}.json", "--quiet").code == 0
     done = edgesim("compare", tmp_path / "a.json", tmp_path / "b.json")
-    assert done.code == 0 and "raspberry_pi_5" in done.out and "latency.p99" in done.out
+    assert done.code == 0 and "Raspberry Pi 5" in done.out and "latency.p99" in done.out
     same = json.loads(edgesim("compare", tmp_path / "a.json", scenario, "--json", "--all").out)
     assert same and all(row["a"] == row["b"] for row in same)

@@ -11,14 +11,17 @@ from sim.compiler import lower
 from sim.frontends.load import load_model
 from sim.graph.work import graph_work
 
-FILES = ("dscnn", "dscnn.int8", "fc_ae", "mbv1_025_96", "mbv1_025_96.int8", "mbv2_050", "mbv2_050.int8", "resnet8", "resnet8.int8", "squeeze_11", "squeeze_11.int8", "unet16_128", "vit_tiny.int8", "yolov5n_320")  # fmt: skip
+FILES = (
+    "dscnn", "dscnn.int8", "fc_ae", "mbv1_025_96", "mbv1_025_96.int8", "mbv2_050", "mbv2_050.int8", "resnet8", "resnet8.int8",
+    "squeeze_11", "squeeze_11.int8", "unet16_128", "vit_tiny.int8", "yolov5n_320",
+)  # fmt: skip
 
 # Kernels that both have one for one; layout changes, views and small scalar work are not compared.
 SAME = {
     "Conv": "Conv", "QLinearConv": "Conv", "FusedConv": "Conv", "ConvInteger": "Conv", "ConvTranspose": "ConvTranspose", "Gemm": "Dense", "QGemm": "Dense",
-    "MatMulIntegerToFloat": "Dense", "DynamicQuantizeMatMul": "Dense", "FusedMatMul": "MatMul", "MatMul": "MatMul", "BatchNormalization": "BatchNorm", "Relu": "Relu",
-    "MaxPool": "MaxPool", "NhwcMaxPool": "MaxPool", "GlobalAveragePool": "GlobalAveragePool", "QLinearGlobalAveragePool": "GlobalAveragePool", "Concat": "Concat",
-    "QLinearConcat": "Concat", "QLinearAdd": "Add", "QuickGelu": "Swish", "Gelu": "Gelu", "Softmax": "Softmax",
+    "MatMulIntegerToFloat": "Dense", "DynamicQuantizeMatMul": "Dense", "FusedMatMul": "MatMul", "MatMul": "MatMul", "Relu": "Relu", "QLinearAdd": "Add",
+    "BatchNormalization": "BatchNorm", "MaxPool": "MaxPool", "NhwcMaxPool": "MaxPool", "Concat": "Concat", "QLinearConcat": "Concat", "Softmax": "Softmax",
+    "GlobalAveragePool": "GlobalAveragePool", "QLinearGlobalAveragePool": "GlobalAveragePool", "QuickGelu": "Swish", "Gelu": "Gelu",
 }  # fmt: skip
 
 

@@ -62,6 +62,12 @@ def test_a_partition_below_the_minimum_stays_on_the_cpu(phone, chain):
     assert "takes partitions of at least 2 operators, this one has 1" in program.segments[0].why
 
 
+def test_a_delegate_with_one_partition_takes_the_largest(phone, chain):
+    program = compile_model(chain("", "", "CumSum", blocks=8), phone, runtime="tflite", placement=Placement(prefer=("gpu",)))
+    assert [(segment.unit, len(segment)) for segment in program.segments] == [("cpu_big", 4), ("gpu", 5)]
+    assert "takes at most 1 partitions" in program.segments[0].why
+
+
 def test_the_edge_tpu_takes_the_first_part_only(phone, chain):
     program = compile_model(chain("", "", "CumSum"), phone, runtime="edgetpu", precision="int8")
     assert [(segment.unit, len(segment)) for segment in program.segments] == [("npu", 3), ("cpu_big", 4)]

@@ -50,27 +50,37 @@ def _achieved(problem: Problem) -> float:
 
 
 @st.composite
-def problems(draw, chain=False):
-    count = draw(st.integers(1, 5))
+def chains(draw):
+    """One kernel after another."""
+    count = draw(st.integers(1, 6))
     times = st.floats(0.1, 10.0)
     seconds = np.array([[draw(times) for _ in range(2)] for _ in range(count)])
     for kernel in range(count):
         if draw(st.booleans()) and draw(st.booleans()):
             seconds[kernel, 1] = np.inf
-    before = [([i - 1] if i else []) if chain else sorted(draw(st.sets(st.integers(0, i - 1), max_size=2))) if i else [] for i in range(count)]
+    before = [[i - 1] if i else [] for i in range(count)]
     handing = np.array([draw(st.floats(0.0, 3.0)) for _ in range(count)])
     return Problem(("a", "b"), seconds, before, handing, np.array([0.0, draw(st.floats(0.0, 2.0))]))
 
 
-@settings(max_examples=60)
-@given(problems())
-def test_heft_stays_within_twice_the_optimum_on_small_graphs(problem):
-    """HEFT has no constant guarantee with communication; on graphs of five kernels it has been within 2 for every graph drawn."""
-    assert _achieved(problem) <= 2.0 * _best(problem) + 1e-9
+def test_heft_is_close_to_the_optimum_on_average():
+    """Communication leaves HEFT without a guarantee for a single graph, so the judgement is over many: brute force over orders and units."""
+    random = np.random.default_rng(0)
+    ratios = []
+    for _ in range(150):
+        count = int(random.integers(2, 6))
+        seconds = np.exp(random.uniform(np.log(0.5), np.log(5.0), (count, 2)))
+        before = [sorted(set(random.integers(0, i, size=random.integers(0, 3)).tolist())) if i else [] for i in range(count)]
+        problem = Problem(("a", "b"), seconds, before, random.uniform(0.0, 1.0, count), np.array([0.0, random.uniform(0.0, 0.5)]))
+        ratios.append(_achieved(problem) / _best(problem))
+    assert min(ratios) >= 1 - 1e-12
+    assert np.mean(ratios) <= 1.1
+    assert np.quantile(ratios, 0.9) <= 1.35
+    assert np.mean(np.array(ratios) < 1 + 1e-9) >= 0.5
 
 
 @settings(max_examples=60)
-@given(problems(chain=True))
+@given(chains())
 def test_a_chain_gets_the_earliest_finish_step_by_step(problem):
     ends, previous, chosen = 0.0, None, []
     for kernel in range(len(problem.seconds)):

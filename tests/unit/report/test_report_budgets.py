@@ -60,7 +60,7 @@ def test_budget_of_one_workload(verdicts: Verdicts) -> None:
 def test_failure_says_when(verdicts: Verdicts) -> None:
     (verdict,) = verdicts({"latency_p99": "33 ms"})
     assert "misses 10 %, all after 900 ms" in verdict.detail
-    assert "npu throttled from 6 s" in verdict.detail
+    assert "npu throttled to 500 MHz from 6 s" in verdict.detail
 
 
 def test_unknown_accuracy_fails(verdicts: Verdicts) -> None:

@@ -35,7 +35,8 @@ def test_device_numbers(run: HandMade) -> None:
     assert metrics.energy.total_j == 20.0 and metrics.inferences_per_j == pytest.approx(105 / 20)
     assert metrics.power.average_w == 2.0 and metrics.power.peak_w == 2.0
     assert metrics.heat.skin_peak_c == 30.0 and metrics.heat.die_peak_c == 40.0
-    assert metrics.heat.throttled_s == pytest.approx(4.0) and metrics.heat.throttled_from_s == 6.0
+    assert metrics.heat.throttled_s == pytest.approx(4.0)
+    assert metrics.heat.domains["npu"].first_s == 6.0 and metrics.heat.domains["npu"].lowest_hz == 0.5e9
     assert metrics.memory.peak_bytes == 100 * 2**20 and metrics.memory.available_bytes == 3 * 2**30
     assert metrics.memory.storage_bytes == 3.6e6
 

@@ -47,7 +47,7 @@ def test_what_there_is_to_see(run: Any) -> None:
         "latency p99",
         "53 ms",
         "≤ 33 ms",
-        "npu throttled from 6 s",
+        "npu throttled to 500 MHz from 6 s",
     ):
         assert part in shown, part
     for part in (

@@ -36,8 +36,8 @@ def _run(governor: str, seed: int, **more: Any) -> Trace:
 
 
 @pytest.mark.parametrize("name", SAMPLED)
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("latency_s", [0.0, 0.0005])
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("latency_s", [0.0, 0.0005, 0.007])
 def test_leaving_samplings_out_changes_nothing(name: str, seed: int, latency_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
     lean = _run(name, seed, latency_s=latency_s)
     monkeypatch.setitem(GOVERNORS._table, name, _always(name))

@@ -86,13 +86,28 @@ def test_the_more_urgent_of_two_at_the_same_moment_runs_first() -> None:
     }
     programs = [synthetic.simple("low", "cpu", 0.1), synthetic.simple("high", "cpu", 0.1)]
     trace = synthetic.run(synthetic.scenario(workloads, scheduler="priority"), synthetic.device(["cpu"]), programs)
-    assert trace.workloads[trace.requests["workload"][np.argmin(trace.requests["end_s"])]] == "high"
+    first, second = np.argsort(trace.requests["end_s"])
+    assert trace.workloads[trace.requests["workload"][first]] == "high"
+    assert trace.requests["start_s"][second] == pytest.approx(0.1)
 
 
 def test_trace_of_requests_only() -> None:
     scenario = synthetic.scenario({"a": {"arrival": {"kind": "periodic", "rate": "10 Hz"}}}, trace="requests")
     trace = synthetic.run(scenario, synthetic.device(["cpu"]), [synthetic.simple("a", "cpu", 0.01)])
     assert len(trace.spans) == 0 and len(trace.requests) == 10 and trace.totals["busy_s"]["cpu"] == pytest.approx(0.1)
+
+
+def test_an_interrupt_passes_cleanly() -> None:
+    import gc
+
+    def interrupt(share: float) -> None:
+        if share > 0.5:
+            raise KeyboardInterrupt
+
+    scenario = synthetic.scenario({"a": {"arrival": {"kind": "periodic", "rate": "10 Hz"}}})
+    with pytest.raises(KeyboardInterrupt):
+        synthetic.engine(scenario, synthetic.device(["cpu"]), [synthetic.simple("a", "cpu", 0.01)]).run(progress=interrupt)
+    assert gc.isenabled()
 
 
 def test_progress_rises_to_one() -> None:

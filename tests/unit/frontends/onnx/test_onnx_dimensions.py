@@ -66,6 +66,14 @@ def test_sums_of_names_follow_their_parts(tmp_path: Path) -> None:
     assert shapes_of(imported(model, tmp_path, shapes={"past": 8})) == [(17,)]
 
 
+@pytest.mark.parametrize("text", ["past +", "past ** 2", "f(past)", "past.x", "'\\d'", "other + 1", "past // zero", "a" * 5000])
+def test_what_is_no_sum_of_bound_names_is_a_name_itself(text: str, tmp_path: Path) -> None:
+    model = model_of([helper.make_node("Relu", ["x"], ["y"])], [value("x", [text])], ["y"])
+    with pytest.raises(ModelError, match="is not bound"):
+        imported(model, tmp_path, shapes={"past": 8, "zero": 0})
+    assert shapes_of(imported(model, tmp_path, shapes={text: 3})) == [(3,)]
+
+
 def test_a_binding_nobody_needs_is_a_warning(tmp_path: Path) -> None:
     model = model_of([helper.make_node("Relu", ["x"], ["y"])], [value("x", [2])], ["y"])
     assert imported(model, tmp_path, shapes={"batch": 1}).notes["warnings"] == ["shapes: 'batch' names no dimension of an input"]
