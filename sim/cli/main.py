@@ -31,6 +31,9 @@ INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code and raises nothing but SystemExit (argparse) on the way."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    # Matrices here have a dozen rows: the thread pool that OpenBLAS starts when numpy is imported costs more than the whole run,
+    # and one thread adds numbers in one order on every machine. Whoever sets the variable has his way.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         return _command(arguments)
     except KeyboardInterrupt:

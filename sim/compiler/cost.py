@@ -84,6 +84,6 @@ def longest_path(flow: Dataflow) -> np.ndarray:
 
 def weights_read(flow: Dataflow, rows: list[int], target: Target) -> float:
     """Bytes of stored tensors that these kernels read on a unit, each once."""
-    tensors = [flow.graph.tensors[name] for name in {name for kernel in rows for name in flow.ops[kernel].all_inputs}]
+    tensors = [flow.graph.tensors[name] for name in dict.fromkeys(name for kernel in rows for name in flow.ops[kernel].all_inputs)]
     half = halves_floats(target)
     return float(sum(tensor.bytes * (0.5 if half and tensor.dtype == DType.F32 else 1.0) for tensor in tensors if tensor.is_stored))
