@@ -37,6 +37,7 @@ def _costs(work: Work, context: CostContext, key: str) -> KernelCosts:
     own = {**shared, **context.parameters(key)}
     integer = key == "int8"
     peak = float(context.unit.cores) * context.macs_per_cycle(DType.I8 if integer else DType.F16)
+    # published w8a16 latencies are longer by the same factor for small and large kernels, so it goes over every part of their time
     wide = np.where(work.dtype == DType.I16, context.value("w8a16"), 1.0)
     vector = _vector_elements(work, shared, integer) * wide / float(own["vector_elements_per_cycle"])
     sequence = np.where(work.on_longest_path, 1.0, float(shared["par"])) * np.maximum(work.steps, 1.0)
@@ -46,10 +47,10 @@ def _costs(work: Work, context: CostContext, key: str) -> KernelCosts:
     code = np.where(is_code, work.macs / float(own["vector_elements_per_cycle"]), 0.0)
     return KernelCosts(
         fixed_s=np.zeros(len(work)),
-        overhead_cycles=float(own["overhead_s"]) * context.max_hz * sequence + vector + code,
+        overhead_cycles=float(own["overhead_s"]) * context.max_hz * sequence * wide + vector + code,
         vector_cycles=vector + code,
         compute_cycles=_padded_macs(work, shared, integer) * wide / (peak * float(own["efficiency"])),
-        memory_s=traffic / _weight_rate(context, float(own["weight_rate"])),
+        memory_s=traffic * wide / _weight_rate(context, float(own["weight_rate"])),
         dram_bytes=traffic,
         exponent=context.value("exponent"),
     )

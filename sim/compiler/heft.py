@@ -1,7 +1,8 @@
 """HEFT: heterogeneous earliest finish time over kernels (Topcuoglu, Hariri, Wu 2002), with the price of crossing between units.
 
 Kernels are taken by upward rank, each on the unit where it ends first, given when its inputs arrive there. Candidates are then
-compared as whole programs with segments and their entries, so that the result is never slower than any single preference.
+compared as whole programs with segments and their entries, so that the result is never slower than any single preference, and
+whole segments of the best one are tried on other units.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from sim.compiler.crossing import EntryCosts, host_units, segment_entries
 from sim.compiler.dataflow import Dataflow
 from sim.compiler.partition import partition, segment_dependencies
 from sim.compiler.placement import FIRST_CHOICE, PLACEMENTS, Placed, Request, by_preference
+
+_TRIALS = 4000  # kernels times trials: what trying to move segments may cost
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ def heft(request: Request) -> Placed:
     candidates = [Placed(units, [why] * len(units)), Placed(units, [why] * len(units), cut)]
     candidates += [_only(request, allowed, unit) for unit in allowed]
     times = [makespan(request, problem, candidate) for candidate in candidates]
-    return candidates[int(np.argmin(times))]
+    best = int(np.argmin(times))
+    return _with_segments_moved(request, problem, candidates[best], times[best], why)
 
 
 def assign(problem: Problem) -> list[int]:
@@ -97,6 +101,28 @@ def makespan(request: Request, problem: Problem, placed: Placed) -> float:
         ends.append(start + entry.seconds + float(problem.seconds[rows, column].sum()))
         free[unit] = ends[-1]
     return max(ends, default=0.0)
+
+
+def _with_segments_moved(request: Request, problem: Problem, placed: Placed, seconds: float, why: str) -> Placed:
+    """Try each segment as a whole on the other units, the longest first, and keep what ends earlier; a bounded number of trials.
+
+    Kernel by kernel, earliest finish does not see that a detour pays only for several kernels together.
+    """
+    segments = sorted(partition(request.flow, placed.units, placed.cut), key=lambda segment: -len(segment[1]))
+    trials = max(4, _TRIALS // max(len(placed.units), 1))
+    for unit, rows in segments:
+        for other in problem.units:
+            column = problem.units.index(other)
+            if other == unit or trials == 0 or not np.isfinite(problem.seconds[rows, column]).all():
+                continue
+            trials -= 1
+            units, reasons = list(placed.units), list(placed.why)
+            for kernel in rows:
+                units[kernel], reasons[kernel] = other, why
+            moved = Placed(units, reasons, placed.cut)
+            if (ends := makespan(request, problem, moved)) < seconds:
+                placed, seconds = moved, ends
+    return placed
 
 
 def _problem(request: Request, units: tuple[str, ...]) -> Problem:

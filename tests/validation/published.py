@@ -26,7 +26,7 @@ class Case:
 
 
 NCNN_DEVICES = {
-    # device of the table, ncnn's powersave setting -> catalogue name, unit, whether floats run as float16
+    # device of the table, ncnn's powersave setting -> catalogue name, unit
     ("Raspberry Pi 4 Model B Broadcom BCM2711B0, Cortex-A72 (ARMv8) (1.8GHz x 4)", "0"): ("raspberry_pi_4", "cpu"),
     ("NVIDIA Jetson Orin Nano", "0"): ("jetson_orin_nano", "cpu"),
     ("OrangePi5 Plus, Rockchip RK3588 (Quad Core A76 2.4GHz + Quad Core A55 1.8GHz)", "2"): ("rk3588_board", "cpu_big"),
@@ -49,6 +49,7 @@ AIHUB_MODELS = {
     "distil_bert_base_uncased_hf": ("distilbert", {"sequence": 384}),
 }
 TINY_BOARDS = {"NUCLEO-L4R5ZI": "stm32l4r5", "NUCLEO-H7A3ZI-Q": "stm32h7a3", "NUCLEO-U575ZI-Q": "stm32u575"}
+TINY_RUNTIMES = {"X-CUBE-AI v8": "x_cube_ai", "microTVM": "tvm"}
 TINY_FILES = {"kws": "kws_ref_model", "vww": "vww_96_int8", "ic": "pretrainedResnet_quant", "ad": "ad01_int8"}
 
 
@@ -92,15 +93,14 @@ def aihub_cases(shared: Path) -> Iterator[Case]:
 
 
 def tiny_cases(shared: Path) -> Iterator[Case]:
-    """MLPerf Tiny closed division, STMicroelectronics' X-CUBE-AI on its own boards."""
+    """MLPerf Tiny, closed division, on STMicroelectronics' boards: the maker's own engine and microTVM."""
     for row in _rows(shared, "mlperf_tiny.csv"):
         device = TINY_BOARDS.get(row["board"])
-        if device is None or not row["software"].startswith("X-CUBE-AI v8") or row["benchmark"] not in TINY_FILES:
+        runtime = next((name for software, name in TINY_RUNTIMES.items() if row["software"].startswith(software)), None)
+        if device is None or runtime is None or row["benchmark"] not in TINY_FILES:
             continue
         network = shared / "models" / "tflite" / f"mlcommons_tiny_{TINY_FILES[row['benchmark']]}.tflite"
-        yield Case(
-            f"{device}, X-CUBE-AI v8, int8", device, {"source": str(network), "runtime": "x_cube_ai"}, float(row["latency_ms"]) / 1e3
-        )
+        yield Case(f"{device}, {runtime}, int8", device, {"source": str(network), "runtime": runtime}, float(row["latency_ms"]) / 1e3)
 
 
 def predict_s(case: Case) -> float:
