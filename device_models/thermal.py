@@ -61,6 +61,12 @@ class RcNetwork:
         modes = self._to_modes @ (temperatures_c - final)
         return np.asarray(final + self._from_modes @ (modes * np.exp(-self.rates_hz * dt_s)))
 
+    def response(self, temperatures_c: np.ndarray, node_power_w: np.ndarray, ambient_c: float, times_s: np.ndarray) -> np.ndarray:
+        """Temperatures ``[times, nodes]`` at ``times_s`` after the start, of constant power: what ``step`` gives for each time."""
+        final = self.steady_state(node_power_w, ambient_c)
+        modes = self._to_modes @ (temperatures_c - final)
+        return np.asarray(final + (np.exp(-np.outer(times_s, self.rates_hz)) * modes) @ self._from_modes.T)
+
     def heat_to_ambient_j(self, temperatures_c: np.ndarray, node_power_w: np.ndarray, ambient_c: float, dt_s: float) -> float:
         """Energy that leaves to ambient during ``dt_s`` of constant power, J: what went in less what is stored."""
         stored = float(self.heat_capacity_j_per_k @ (self.step(temperatures_c, node_power_w, ambient_c, dt_s) - temperatures_c))
