@@ -116,12 +116,14 @@ def invocation_costs(device: DeviceSpec, unit: str, *, precision: str = "as_stor
 def unit_supports(unit: UnitSpec, dtype: DType) -> bool:
     """Whether the unit's hardware carries a number format. CPUs and microcontrollers carry all of them, some in software.
 
-    float32 runs as float16 on GPUs and NPUs that have only that; int32 and bool move through any integer unit; int16
-    activations need an int16 rate.
+    float32 runs as float16 on GPUs and NPUs that have only that; int32 and bool move through any integer unit, int64 through
+    GPUs, whose languages all have it; int16 activations need an int16 rate.
     """
     if unit.kind in ("cpu", "mcu"):
         return True
-    if dtype in (DType.F64, DType.I64):
+    if dtype == DType.I64:
+        return unit.kind == "gpu"
+    if dtype == DType.F64:
         return False
     if dtype == DType.I16:
         return "int16" in unit.macs_per_cycle

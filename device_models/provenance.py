@@ -7,7 +7,6 @@ from typing import NamedTuple
 from pydantic import BaseModel
 
 from device_models.figure import Figure, Quantity
-from device_models.spec import DeviceSpec
 
 
 class FigureRow(NamedTuple):
@@ -21,10 +20,10 @@ class FigureRow(NamedTuple):
     note: str
 
 
-def figures(device: DeviceSpec) -> list[FigureRow]:
-    """All figures of a device in the order of its fields; paths use the YAML keys (``units.cpu.power.leakage``)."""
+def figures(part: BaseModel) -> list[FigureRow]:
+    """All figures of a device (or of a part of one, such as a battery) in the order of its fields; paths use the YAML keys (``units.cpu.power.leakage``)."""
     rows: list[FigureRow] = []
-    _collect(device, "", rows)
+    _collect(part, "", rows)
     return rows
 
 

@@ -9,31 +9,42 @@ from __future__ import annotations
 import itertools
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from device_models.battery_spec import BatterySpec
 from device_models.figure import Figure, Quantity
+from device_models.spec_base import (
+    NONE_STATED,
+    Bytes,
+    BytesPerSecond,
+    Celsius,
+    Count,
+    Farad,
+    Hertz,
+    JoulesPerByte,
+    OperationsPerSecond,
+    Seconds,
+    Spec,
+    Volt,
+    Watt,
+)
+from device_models.thermal_spec import ThermalSpec
 
-Hertz = Annotated[Figure, Quantity("frequency", gt=0, le=1e13)]
-Volt = Annotated[Figure, Quantity("voltage", gt=0, le=1000)]
-Watt = Annotated[Figure, Quantity("power", ge=0, le=1e6)]
-Seconds = Annotated[Figure, Quantity("time", ge=0, le=1e10)]
-Bytes = Annotated[Figure, Quantity("bytes", ge=0, le=1e16)]
-BytesPerSecond = Annotated[Figure, Quantity("bandwidth", gt=0, le=1e16)]
-JoulesPerByte = Annotated[Figure, Quantity("energy_per_byte", ge=0, le=1e-3)]
-Farad = Annotated[Figure, Quantity("capacitance", gt=0)]
-Celsius = Annotated[Figure, Quantity("temperature", ge=-100, le=400)]
-KelvinPerWatt = Annotated[Figure, Quantity("thermal_resistance", gt=0)]
-JoulesPerKelvin = Annotated[Figure, Quantity("heat_capacity", gt=0)]
-Coulomb = Annotated[Figure, Quantity("charge", gt=0)]
-Ratio = Annotated[Figure, Quantity("ratio", ge=0)]
-Count = Annotated[Figure, Quantity("count", gt=0)]
-OperationsPerSecond = Annotated[Figure, Quantity("compute_rate", gt=0)]
-
-
-class Spec(BaseModel):
-    """Base of every specification: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+__all__ = [
+    "BatterySpec",
+    "DeviceSpec",
+    "DvfsDomain",
+    "IdleState",
+    "MemorySpec",
+    "OperatingPoint",
+    "Spec",
+    "StorageSpec",
+    "ThermalSpec",
+    "UnitPower",
+    "UnitSpec",
+    "spread_points",
+    "spread_provenance",
+]
 
 
 def spread_provenance(raw: Any) -> Any:
@@ -72,9 +83,6 @@ def spread_points(raw: Any) -> Any:
     return points
 
 
-_NONE_STATED = Figure(0.0, source="none", kind="estimated", note="nobody publishes it: taken as none")
-
-
 class OperatingPoint(Spec):
     """One frequency of a DVFS domain, with its voltage where that is published."""
 
@@ -86,7 +94,7 @@ class DvfsDomain(Spec):
     """Units that share a clock; operating points in ascending frequency."""
 
     operating_points: tuple[OperatingPoint, ...] = Field(min_length=1)
-    transition_latency_s: Seconds = Field(default=_NONE_STATED, alias="transition_latency")
+    transition_latency_s: Seconds = Field(default=NONE_STATED, alias="transition_latency")
     governor: str = "performance"
 
     @field_validator("operating_points", mode="before")
@@ -99,7 +107,24 @@ class DvfsDomain(Spec):
         frequencies = [float(point.frequency_hz) for point in self.operating_points]
         if any(a >= b for a, b in itertools.pairwise(frequencies)):
             raise ValueError("operating_points must be in ascending frequency, each frequency once")
+        missing = [f"{float(point.frequency_hz) / 1e6:g} MHz" for point in self.operating_points if point.voltage_v is None]
+        if 0 < len(missing) < len(self.operating_points):
+            raise ValueError(f"operating_points: no voltage at {', '.join(missing)}; give the voltage of every point, or of none")
         return self
+
+
+class IdleState(Spec):
+    """A state in which an idle unit draws less, as in Linux cpuidle; the first is entered from plain idling, each further is deeper."""
+
+    name: str
+    power_w: Watt = Field(alias="power", description="drawn in it, besides leakage")
+    leakage_share: Annotated[Figure, Quantity("ratio", ge=0, le=1)] = Field(
+        default=Figure(1.0, source="none", kind="estimated", note="taken as not power-gated"),
+        description="of the leakage that goes on: 0 where the supply is cut",
+    )
+    entry_latency_s: Seconds = Field(default=NONE_STATED, alias="entry_latency", description="the unit draws its idle power meanwhile")
+    exit_latency_s: Seconds = Field(default=NONE_STATED, alias="exit_latency", description="what wakes it waits so long; it draws running power")
+    target_residency_s: Seconds = Field(alias="target_residency", description="the shortest stay that saves energy")
 
 
 class UnitPower(Spec):
@@ -109,11 +134,22 @@ class UnitPower(Spec):
     """
 
     dynamic_capacitance_f: Farad = Field(alias="dynamic_capacitance")
-    leakage_w: Watt = Field(default=_NONE_STATED, alias="leakage", description="at 25 degC and the highest voltage")
+    leakage_w: Watt = Field(default=NONE_STATED, alias="leakage", description="at 25 degC and the highest voltage")
     leakage_doubling_k: Annotated[Figure, Quantity("temperature_difference", gt=0)] = Field(
         default=Figure(25.0, source="none", kind="estimated", note="leakage of CMOS roughly doubles every 20 to 30 K"), alias="leakage_doubling"
     )
-    idle_w: Watt = Field(default=_NONE_STATED, alias="idle")
+    idle_w: Watt = Field(default=NONE_STATED, alias="idle")
+    idle_states: tuple[IdleState, ...] = Field(default=(), max_length=15, description="deeper states of an idle unit, the shallowest first")
+
+    @model_validator(mode="after")
+    def _deeper_and_deeper(self) -> UnitPower:
+        for shallow, deep in itertools.pairwise(self.idle_states):
+            if float(deep.target_residency_s) <= float(shallow.target_residency_s):
+                raise ValueError(f"idle_states: {deep.name!r} must have a longer target_residency than {shallow.name!r} before it")
+        for state in self.idle_states:
+            if float(state.target_residency_s) < float(state.entry_latency_s):
+                raise ValueError(f"idle_states: the target_residency of {state.name!r} is shorter than its entry_latency")
+        return self
 
 
 class UnitSpec(Spec):
@@ -159,82 +195,27 @@ class MemorySpec(Spec):
     type: str
     bandwidth_bytes_per_s: BytesPerSecond = Field(alias="bandwidth")
     capacity_bytes: Bytes = Field(alias="capacity")
-    reserved_bytes: Bytes = Field(default=_NONE_STATED, alias="reserved", description="taken by the operating system")
+    reserved_bytes: Bytes = Field(default=NONE_STATED, alias="reserved", description="taken by the operating system")
     energy_j_per_byte: JoulesPerByte = Field(alias="energy")
-    idle_w: Watt = Field(default=_NONE_STATED, alias="idle")
+    idle_w: Watt = Field(default=NONE_STATED, alias="idle")
+    domain: str | None = Field(default=None, description="the DVFS domain of its clock, with which the bandwidth rises and falls; a fixed clock if absent")
+
+    @model_validator(mode="after")
+    def _leaves_some(self) -> MemorySpec:
+        if self.reserved_bytes >= self.capacity_bytes:
+            raise ValueError(f"reserved: {self.reserved_bytes:.0f} B of {self.capacity_bytes:.0f} B leave nothing for models")
+        return self
 
 
 class StorageSpec(Spec):
-    """Where models are kept: read at load time."""
+    """Where models are kept: read at load time. ``execute_in_place``: it is in the address space (NOR flash, on-chip flash or MRAM)."""
 
     type: str
     read_bytes_per_s: BytesPerSecond = Field(alias="read_bandwidth")
     capacity_bytes: Bytes = Field(alias="capacity")
-
-
-class ThermalNode(Spec):
-    """One heat capacity; ``units`` heat it directly (unit name, ``base``, ``memory``, ``storage``)."""
-
-    heat_capacity_j_per_k: JoulesPerKelvin = Field(alias="heat_capacity")
-    heated_by: tuple[str, ...] = ()
-    is_skin: bool = False
-
-
-class ThermalLink(Spec):
-    """A thermal resistance between two nodes, or a node and ``ambient``."""
-
-    between: tuple[str, str]
-    resistance_k_per_w: KelvinPerWatt = Field(alias="resistance")
-
-
-class Trip(Spec):
-    """A passive trip point: at ``temperature`` of ``node`` the domains' highest allowed operating point steps down."""
-
-    node: str
-    temperature_c: Celsius = Field(alias="temperature")
-    hysteresis_k: Annotated[Figure, Quantity("temperature_difference", ge=0)] = Field(
-        default=Figure(2.0, source="none", kind="estimated", note="as most trip points of Linux device trees"), alias="hysteresis", description="kelvin"
-    )
-    polling_s: Seconds = Field(default=Figure(0.25, source="none", kind="estimated", note="as most thermal zones of Linux device trees"), alias="polling")
-    domains: tuple[str, ...]
-
-
-class ThermalSpec(Spec):
-    """An RC network."""
-
-    nodes: dict[str, ThermalNode] = Field(min_length=1)
-    links: tuple[ThermalLink, ...] = Field(min_length=1)
-    trips: tuple[Trip, ...] = ()
-
-    @model_validator(mode="after")
-    def _connected(self) -> ThermalSpec:
-        known = {*self.nodes, "ambient"}
-        for link in self.links:
-            for end in link.between:
-                if end not in known:
-                    raise ValueError(f"link between {link.between[0]} and {link.between[1]}: no node {end!r}; nodes: {', '.join(sorted(known))}")
-        for trip in self.trips:
-            if trip.node not in self.nodes:
-                raise ValueError(f"trip on node {trip.node!r}, which does not exist; nodes: {', '.join(sorted(self.nodes))}")
-        reached, frontier = {"ambient"}, ["ambient"]
-        while frontier:
-            end = frontier.pop()
-            for link in self.links:
-                if end in link.between:
-                    other = link.between[1] if link.between[0] == end else link.between[0]
-                    if other not in reached:
-                        reached.add(other)
-                        frontier.append(other)
-        if stranded := sorted(known - reached):
-            raise ValueError(f"no path of thermal links from {', '.join(stranded)} to ambient")
-        return self
-
-
-class BatterySpec(Spec):
-    """An ideal charge store at its nominal voltage."""
-
-    capacity_c: Coulomb = Field(alias="capacity")
-    nominal_v: Volt = Field(alias="nominal_voltage")
+    execute_in_place: bool = False
+    read_w: Watt = Field(default=NONE_STATED, alias="read_power", description="drawn while it is read")
+    idle_w: Watt = Field(default=NONE_STATED, alias="idle")
 
 
 class DeviceSpec(Spec):
@@ -261,9 +242,12 @@ class DeviceSpec(Spec):
             for name, unit in self.units.items()
             if unit.domain not in self.domains
         ]
-        heated = {*self.units, "base", "memory", "storage"}
+        if self.memory.domain is not None and self.memory.domain not in self.domains:
+            problems.append(f"memory: no domain {self.memory.domain!r}; domains: {', '.join(sorted(self.domains))}")
+        problems += [f"units.{name}: domain {unit.domain!r} is the memory's own" for name, unit in self.units.items() if unit.domain == self.memory.domain]
+        heated = {*self.units, "base", "memory", "storage", "fan"}
         problems += [
-            f"thermal.nodes.{name}: heated_by {part!r} is neither a unit nor base, memory, storage"
+            f"thermal.nodes.{name}: heated_by {part!r} is neither a unit nor base, memory, storage, fan"
             for name, node in self.thermal.nodes.items()
             for part in node.heated_by
             if part not in heated

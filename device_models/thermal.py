@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -33,8 +33,8 @@ class RcNetwork:
         root = np.sqrt(capacity)
         rates, vectors = np.linalg.eigh(self.conductance_w_per_k / np.outer(root, root))
         self.rates_hz = np.maximum(rates, 0.0)
-        self._to_modes = vectors.T * root
-        self._from_modes = vectors / root[:, None]
+        self.to_modes = vectors.T * root  # amplitude [modes] = to_modes @ (temperature above ambient [nodes])
+        self.from_modes = vectors / root[:, None]  # and back; the amplitude of each mode decays with its rate
 
     def node_power(self, component_w: Mapping[str, float]) -> np.ndarray:
         """Power ``[nodes]`` from power by component; what heats several nodes is split evenly, what heats none leaves the device."""
@@ -44,6 +44,12 @@ class RcNetwork:
             for index in nodes:
                 power[index] += watts / len(nodes)
         return power
+
+    def gains(self, components: Sequence[str]) -> np.ndarray:
+        """``[components, modes]``: the amplitude that a constant watt of each component holds in the end."""
+        heated = np.array([self.node_power({component: 1.0}) for component in components])
+        root = np.sqrt(self.heat_capacity_j_per_k)
+        return np.asarray((heated / root) @ (self.to_modes / root).T / self.rates_hz)
 
     def uniform(self, temperature_c: float) -> np.ndarray:
         """All nodes at one temperature, ``[nodes]``."""
@@ -58,14 +64,14 @@ class RcNetwork:
         if dt_s < 0:
             raise ValueError(f"time runs forward, got a step of {dt_s:g} s")
         final = self.steady_state(node_power_w, ambient_c)
-        modes = self._to_modes @ (temperatures_c - final)
-        return np.asarray(final + self._from_modes @ (modes * np.exp(-self.rates_hz * dt_s)))
+        modes = self.to_modes @ (temperatures_c - final)
+        return np.asarray(final + self.from_modes @ (modes * np.exp(-self.rates_hz * dt_s)))
 
     def response(self, temperatures_c: np.ndarray, node_power_w: np.ndarray, ambient_c: float, times_s: np.ndarray) -> np.ndarray:
         """Temperatures ``[times, nodes]`` at ``times_s`` after the start, of constant power: what ``step`` gives for each time."""
         final = self.steady_state(node_power_w, ambient_c)
-        modes = self._to_modes @ (temperatures_c - final)
-        return np.asarray(final + (np.exp(-np.outer(times_s, self.rates_hz)) * modes) @ self._from_modes.T)
+        modes = self.to_modes @ (temperatures_c - final)
+        return np.asarray(final + (np.exp(-np.outer(times_s, self.rates_hz)) * modes) @ self.from_modes.T)
 
     def heat_to_ambient_j(self, temperatures_c: np.ndarray, node_power_w: np.ndarray, ambient_c: float, dt_s: float) -> float:
         """Energy that leaves to ambient during ``dt_s`` of constant power, J: what went in less what is stored."""
@@ -91,7 +97,7 @@ class RcNetwork:
         if abs(float(temperatures_c[index]) - temperature_c) <= tolerance_k:
             return 0.0
         final = self.steady_state(node_power_w, ambient_c)
-        weights = self._from_modes[index] * (self._to_modes @ (temperatures_c - final))
+        weights = self.from_modes[index] * (self.to_modes @ (temperatures_c - final))
         zeros = _zeros(np.concatenate([[float(final[index]) - temperature_c], weights]), np.concatenate([[0.0], self.rates_hz]), horizon_s)
         return zeros[0] if zeros else None
 

@@ -85,6 +85,7 @@ DIMENSIONS: dict[str, Dimension] = {
         Dimension("temperature_difference", "K", {"K": 1.0, "degC": 1.0, "°C": 1.0}, "2 K", bare_number=True),
         Dimension("thermal_resistance", "K/W", _prefixed({"K/W": 1.0, "degC/W": 1.0}, _ENGINEERING), "8 K/W"),
         Dimension("heat_capacity", "J/K", _prefixed({"J/K": 1.0, "J/degC": 1.0}, _ENGINEERING), "19 J/K"),
+        Dimension("power_per_kelvin", "W/K", _prefixed({"W/K": 1.0, "W/degC": 1.0}, _ENGINEERING), "1.5 W/K"),
         Dimension("ratio", "1", {"%": 0.01, "": 1.0}, "80 %", bare_number=True),
         Dimension("count", "1", {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}, "4", bare_number=True),
     )

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # importing typing for it would cost more than everything else here
 if TYPE_CHECKING:
+    from typing import Any
+
     from sim.api import Result, load_scenario, simulate
     from sim.errors import EdgesimError, ModelError
 

@@ -96,7 +96,8 @@ class Trace:
     """One run. Small integers in the tables index the name lists here (``unit``, ``workload``, ``stage``, ``program``, ``counter``).
 
     ``stage`` in spans indexes ``stages``; ``program`` indexes ``programs`` (a stage of user code is a one-kernel program);
-    ``energy_j`` holds totals by component: every unit by name, ``memory``, ``base``; their sum is the device's energy.
+    ``energy_j`` holds totals by component: every unit by name, ``memory``, ``base``, and ``storage`` and ``fan`` where they draw
+    power; their sum is the device's energy.
     """
 
     units: list[str]

@@ -47,6 +47,16 @@ def sources() -> dict[str, str]:
     return dict(_read(CATALOG / "sources.yaml"))
 
 
+@cache
+def cooling_variants(file: str) -> dict[str, dict[str, Any]]:
+    """Cooling variants of ``catalog/cooling/FILE.yaml``: name -> raw description. Raises ValueError for an unknown file."""
+    known = sorted(path.stem for path in (CATALOG / "cooling").glob("*.yaml"))
+    if file not in known:
+        raise ValueError(f"no cooling variants {file!r}; known: {', '.join(known)}")
+    rows: Any = _read(CATALOG / "cooling" / f"{file}.yaml")
+    return {row["name"]: {"description": row["title"], **row["thermal"]} for row in rows}
+
+
 def _read(path: Path) -> dict[str, Any]:
     """Shipped files are trusted, so the fast C loader serves; PyYAML is imported late to keep ``--help`` quick."""
     import yaml

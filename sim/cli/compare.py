@@ -1,23 +1,27 @@
-"""``edgesim compare``: two runs side by side."""
+"""``edgesim compare``: two runs or more side by side, and which is the fastest at first and in the end."""
 
 from __future__ import annotations
 
 import argparse
 import re
+import string
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 MAX_BYTES = 200_000_000
-Row = tuple[str, float | None, float | None, str]  # path, value of A, value of B, unit
+LETTERS = string.ascii_uppercase
+Row = tuple[str, list[float | None], str]  # path, value of each result, unit
 _MAIN = re.compile(
     r"inferences_per_j|throughput|workloads\..*\.(latency\.(p50|p90|p99|max)|throughput|miss|drop)|units\..*\.(utilisation|energy)|models\..*\.(storage|alone|macs|resident|accuracy\.value)"
-    r"|energy\.total|power\..*|heat\.(skin_peak|die_peak|throttled)|memory\.(peak|storage)"
+    r"|energy\.total|power\..*|heat\.(skin_peak|die_peak|throttled|first_throttle)|heat\.domains\..*\.throttled_share|drift\..*|memory\.(peak|storage)"
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    for name in ("a", "b"):
-        parser.add_argument(name, metavar=name.upper(), help="a result (--json file or --out folder of edgesim run), or a scenario, which is run")
+    what = "a result (--json file or --out folder of edgesim run), or a scenario, which is run; two or more"
+    parser.add_argument("results", metavar="RESULT", nargs="+", help=what)
+    parser.add_argument("--each", metavar="PATH=VALUE,VALUE...", help="run each scenario once with each value, such as device=pixel_6,raspberry_pi_5")
     parser.add_argument("--all", action="store_true", help="show every number, not only the main ones")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
@@ -25,48 +29,70 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import json
 
-    first, second = result_of(args.a), result_of(args.b)
-    rows = paired(first, second, args.all)
+    from sim.errors import EdgesimError
+
+    changes = each_change(args.each) if args.each else ("",)
+    count = len(args.results) * len(changes)
+    if not 2 <= count <= len(LETTERS):
+        raise EdgesimError(f"give two results or scenarios to compare, or values with --each; at most {len(LETTERS)} in all, got {count}")
+    results = [result_of(text, change) for text in args.results for change in changes]
+    rows = paired(results, args.all)
     if args.json:
-        print(json.dumps([{"metric": path, "unit": unit, "a": a, "b": b} for path, a, b, unit in rows], indent=1))
+        letters = LETTERS.lower()
+        print(json.dumps([{"metric": path, "unit": unit, **dict(zip(letters, values, strict=False))} for path, values, unit in rows], indent=1))
     else:
-        _print(first, second, rows)
+        _print(results, rows)
     return 0
 
 
-def paired(first: dict[str, Any], second: dict[str, Any], every: bool) -> list[Row]:
-    """Numbers of both results by path, the main ones or all; those that nobody knows are left out."""
+def paired(results: Sequence[dict[str, Any]], every: bool) -> list[Row]:
+    """Numbers of all results by path, the main ones or all; those that nobody knows are left out."""
     from sim.report.quantities import flattened
 
-    numbers = [{path: (value, unit) for path, value, unit in flattened(data["metrics"])} for data in (first, second)]
+    numbers = [{path: (value, unit) for path, value, unit in flattened(data["metrics"])} for data in results]
     rows: list[Row] = []
-    for path in dict.fromkeys([*numbers[0], *numbers[1]]):
-        (a, unit), (b, other) = (side.get(path, (None, "")) for side in numbers)
-        if (every or _MAIN.fullmatch(path)) and not (a is None and b is None):
-            rows.append((path, a, b, unit or other))
+    for path in dict.fromkeys(path for side in numbers for path in side):
+        found = [side.get(path, (None, "")) for side in numbers]
+        values = [value for value, _ in found]
+        if (every or _MAIN.fullmatch(path)) and any(value is not None for value in values):
+            rows.append((path, values, next((unit for _, unit in found if unit), "")))
     return rows
 
 
-def result_of(text: str) -> dict[str, Any]:
-    """A result's data: read from a file or folder, or simulated. Raises EdgesimError for anything else."""
+def each_change(text: str) -> tuple[str, ...]:
+    """``device=a,b`` -> ``("device=a", "device=b")``. Raises EdgesimError."""
+    from sim.errors import EdgesimError
+
+    path, equals, values = text.partition("=")
+    if not equals or not path or not all(value.strip() for value in values.split(",")):
+        raise EdgesimError(f"--each {text!r}: expected PATH=VALUE,VALUE..., for example device=pixel_6,raspberry_pi_5")
+    return tuple(f"{path.strip()}={value.strip()}" for value in values.split(","))
+
+
+def result_of(text: str, change: str = "") -> dict[str, Any]:
+    """A result's data: read from a file or folder, or simulated, with one value of the scenario changed. Raises EdgesimError for anything else."""
+    from sim.errors import EdgesimError
     from sim.report.export import RESULT_FILE
 
     path = Path(text)
+    if change and (path.is_dir() or text.lower().endswith(".json")):
+        raise EdgesimError(f"--each changes scenarios; {text} is a result, which has been run already")
     if path.is_dir():
         return _read(path / RESULT_FILE)
-    return _read(path) if text.lower().endswith(".json") else _simulated(text)
+    return _read(path) if text.lower().endswith(".json") else _simulated(text, change)
 
 
-def _simulated(text: str) -> dict[str, Any]:
+def _simulated(text: str, change: str) -> dict[str, Any]:
     from sim.cli.loading import load
     from sim.cli.run import simulated
     from sim.report.budgets import judge
     from sim.report.metrics import measure
     from sim.report.metrics_json import result_data
 
-    result = simulated(load(text))
+    result = simulated(load(text, (change,) if change else ()))
     metrics = measure(result)
-    return result_data(result, metrics, judge(metrics, result.scenario, result.device))
+    data = result_data(result, metrics, judge(metrics, result.scenario, result.device))
+    return {**data, "change": change} if change else data
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -88,15 +114,22 @@ def _read(path: Path) -> dict[str, Any]:
     return data
 
 
-def _print(first: dict[str, Any], second: dict[str, Any], rows: list[Row]) -> None:
+def _print(results: Sequence[dict[str, Any]], rows: Sequence[Row]) -> None:
     from sim.cli.table import print_table
+    from sim.report.ranking import ranking_texts
     from sim.report.safe_text import printable
 
-    for letter, data in (("A", first), ("B", second)):
-        print(printable(f"{letter}  {data['scenario']} on {data['device']['title']}, seed {data['seed']}: {'VALID' if data['valid'] else 'INVALID'}"))
+    for letter, data in zip(LETTERS, results, strict=False):
+        change = f", {data['change']}" if data.get("change") else ""
+        print(printable(f"{letter}  {data['scenario']} on {data['device']['title']}{change}, seed {data['seed']}: {'VALID' if data['valid'] else 'INVALID'}"))
     print()
-    shown = [[path, _written(a, unit), _written(b, unit), _change(a, b, unit)] for path, a, b, unit in rows]
-    print_table(["metric", "A", "B", "change"], shown, right=(1, 2, 3), flexible=0)
+    for line in ranking_texts(dict(zip(LETTERS, results, strict=False))):
+        print(printable(line))
+    head, shown = ["metric", *LETTERS[: len(results)]], [[path, *(_written(value, unit) for value in values)] for path, values, unit in rows]
+    if len(results) == 2:
+        head.append("change")
+        shown = [[*cells, _change(values[0], values[1], unit)] for cells, (_, values, unit) in zip(shown, rows, strict=True)]
+    print_table(head, shown, right=range(1, len(head)), flexible=0)
 
 
 def _written(value: float | None, unit: str) -> str:

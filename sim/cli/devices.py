@@ -44,7 +44,7 @@ def _list(devices: list[DeviceSpec], as_json: bool) -> int:
         )
         return 0
     rows = [[device.name, device.category, device.title, ", ".join(device.units)] for device in devices]
-    print_table(["device", "category", "title", "units"], rows)
+    print_table(["device", "category", "title", "units"], rows, wrap=True)
     return 0
 
 
@@ -76,11 +76,32 @@ def _print_head(device: DeviceSpec) -> None:
     print(printable(f"{device.name}   {device.title}   ({device.category})"))
     if device.description:
         print(printable(device.description))
-    print(f"runtimes: {', '.join(device.runtimes)}   memory: {printable(device.memory.type)}   storage: {printable(device.storage.type)}")
+    in_place = " (execute in place)" if device.storage.execute_in_place else ""
+    print(f"runtimes: {', '.join(device.runtimes)}   memory: {printable(device.memory.type)}   storage: {printable(device.storage.type)}{in_place}")
     for name, unit in device.units.items():
         error = "" if unit.calibration_error is None else f", typically within {100 * unit.calibration_error:.2g} %"
         print(printable(f"  {name}: {unit.title or unit.kind}, prediction {unit.calibration}{error}"))
+    _print_heat(device)
     print()
+
+
+def _print_heat(device: DeviceSpec) -> None:
+    """Where temperatures settle, leakage included, if nothing throttles."""
+    from device_models.thermal_feedback import ThermalRunawayError, sustained
+    from device_models.units import format_quantity
+    from sim.report.safe_text import printable
+
+    print(f"steady state at {device.default_ambient_c:g} degC ambient without throttling or fan, one unit at full load at a time:")
+    for unit in (None, *device.units):
+        try:
+            watts, temperatures = sustained(device, unit)
+            nodes = ", ".join(f"{node} {value:.1f} degC" for node, value in temperatures.items())
+            found = f"{format_quantity(watts, 'power')}: {nodes}"
+        except ThermalRunawayError as error:
+            found = str(error)
+        print(printable(f"  {unit or 'idle'}: {found}"))
+    if device.thermal.coolings():
+        print(printable(f"cooling: {', '.join(device.thermal.coolings())}"))
 
 
 def _print_figures(rows: list[FigureRow]) -> None:

@@ -24,9 +24,9 @@ def report_failure(error: Exception) -> int:
     return INTERNAL_ERROR
 
 
-def print_problems(problems: tuple[Problem, ...]) -> None:
-    """``error: file:line:col: path: what`` on standard error, a line each."""
+def print_problems(problems: tuple[Problem, ...], prefix: str = "error: ") -> None:
+    """``file:line:col: path: what`` behind the prefix, on standard error, a line each."""
     for problem in problems[:MAX_SHOWN]:
-        print("error: " + printable(problem), file=sys.stderr)
+        print(prefix + printable(problem), file=sys.stderr)
     if len(problems) > MAX_SHOWN:
-        print(f"error: and {len(problems) - MAX_SHOWN} more", file=sys.stderr)
+        print(f"{prefix}and {len(problems) - MAX_SHOWN} more", file=sys.stderr)

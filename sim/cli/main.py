@@ -18,6 +18,7 @@ COMMANDS = {
     "profile": "a model on a device, operator by operator: unit, time, bound, bytes, energy",
     "validate": "check scenario files and print every mistake",
     "compare": "two runs side by side",
+    "calibrate": "parameters of a device fitted to measurements",
     "schema": "the JSON Schema of scenario files",
     "scenarios": "the scenarios that come with edgesim",
     "devices": "the catalogue of devices, every number with its source",
@@ -41,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return _closed_pipe()
+    except OSError as error:
+        return _cannot_write(error)
     except Exception as error:
         from sim.cli.failure import report_failure
 
@@ -92,8 +95,26 @@ def _version() -> str:
 
 def _closed_pipe() -> int:
     """The reader of our output went away (``| head``): stop without a word."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _discard_output()
     return 128 + 13  # as a shell reports a program that SIGPIPE ended
+
+
+def _cannot_write(error: OSError) -> int:
+    """A full disk or a broken one under standard output is nobody's fault here; any other error of the system is one of edgesim."""
+    import errno
+
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+        from sim.cli.failure import report_failure
+
+        return report_failure(error)
+    _discard_output()
+    print(f"error: cannot write the output: {error.strerror}", file=sys.stderr)
+    return 2
+
+
+def _discard_output() -> None:
+    """Python flushes standard output once more at its end; what is still waiting then goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""``edgesim policies``: schedulers, governors, placements and thermal governors, as their own docstrings describe them."""
+"""``edgesim policies``: schedulers, placements, and governors of frequency, heat, fans and idle states, as their own docstrings describe them."""
 
 from __future__ import annotations
 
@@ -25,17 +25,21 @@ def run(args: argparse.Namespace) -> int:
         raise EdgesimError(f"unknown policy {args.name!r}; {near_names(args.name, {name for table in tables.values() for name in table})}")
     for what, policy in found.items():
         print(f"{args.name}   ({what})\n{described(policy)}\n{inspect.getsourcefile(policy)}")
+        for name, tunable in getattr(policy, "tunables", {}).items():
+            print(f"  {name}: {tunable.help}")
     return 0
 
 
 def policy_tables() -> dict[str, Mapping[str, Any]]:
     """What kind of policy -> name -> class or function."""
     from sim.compiler.placement import PLACEMENTS
+    from sim.policies.cooling import FANS
     from sim.policies.governors import GOVERNORS
+    from sim.policies.idle import IDLE
     from sim.policies.scheduling import SCHEDULERS
     from sim.policies.throttling import THROTTLING
 
-    return {"scheduler": SCHEDULERS, "governor": GOVERNORS, "placement": PLACEMENTS, "thermal governor": THROTTLING}
+    return {"scheduler": SCHEDULERS, "governor": GOVERNORS, "placement": PLACEMENTS, "thermal governor": THROTTLING, "fan governor": FANS, "idle policy": IDLE}
 
 
 def described(policy: Any) -> str:

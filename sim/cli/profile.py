@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--option", action="append", default=[], metavar="NAME=VALUE", help="option of a built-in model, such as resolution=160; may be repeated"
     )
     parser.add_argument("--unknown-operators", choices=("error", "warn"), default="error", help="warn: run operators nobody knows as generic data movers")
-    parser.add_argument("--top", type=int, metavar="N", help="show only the N operators that take longest")
+    parser.add_argument("--top", type=_positive, metavar="N", help="show only the N operators that take longest")
     parser.add_argument("--print-graph", nargs="?", const="", metavar="AFTER_PASS", help="print the lowered graph (or the graph after a pass) as text and stop")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
 
@@ -59,6 +59,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
 def _device(text: str) -> DeviceSpec:
     """A catalogue device or a file's. Raises EdgesimError with everything that is wrong."""
     from sim.errors import EdgesimError
@@ -78,6 +84,8 @@ def _model_use(args: argparse.Namespace) -> ModelUse:
 
     from sim.errors import EdgesimError, Problem
     from sim.scenario.model import ModelUse
+    from sim.scenario.positions import Place, Places
+    from sim.scenario.schema_problems import schema_problems
     from sim.scenario.yaml_source import parse_yaml
 
     pairs = {name: dict(_pair(text, name) for text in getattr(args, name)) for name in ("shape", "option")}
@@ -94,11 +102,12 @@ def _model_use(args: argparse.Namespace) -> ModelUse:
     }
     data |= {key: value for key, value in (("runtime", args.runtime), ("threads", args.threads)) if value is not None}
     if args.prefer:
-        data["placement"] = {"prefer": [unit.strip() for unit in args.prefer.split(",")]}
+        data["placement"] = {"prefer": [unit.strip() for unit in args.prefer.split(",") if unit.strip()]}
     try:
         return ModelUse.model_validate(data)
     except ValidationError as error:
-        raise EdgesimError(Problem(path="--" + ".".join(str(part) for part in found["loc"]), what=found["msg"]) for found in error.errors()) from None
+        found = schema_problems(error, ModelUse, Places.everywhere(data, Place()))
+        raise EdgesimError(Problem(path="--" + problem.path, what=problem.what) for problem in found) from None
 
 
 def _pair(text: str, name: str) -> tuple[str, str]:

@@ -39,7 +39,7 @@ def _list(runtimes: list[dict[str, Any]]) -> None:
         ]
         for engine in runtimes
     ]
-    print_table(["runtime", "title", "units", "precisions it makes"], rows)
+    print_table(["runtime", "title", "units", "precisions it makes"], rows, wrap=True)
 
 
 def _show(engine: dict[str, Any]) -> None:

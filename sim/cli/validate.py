@@ -1,4 +1,4 @@
-"""``edgesim validate``: every mistake in scenario files, with its place."""
+"""``edgesim validate``: everything that would keep scenario files from running, with its place."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ def run(args: argparse.Namespace) -> int:
     from sim.cli.failure import USER_ERROR, print_problems
     from sim.cli.loading import load
     from sim.errors import EdgesimError
+    from sim.experiment.simulate import prepare
     from sim.report.safe_text import printable
 
     wrong = 0
     for file in args.files:
         try:
-            load(file, args.overrides)
+            prepare(load(file, args.overrides)).check()
         except EdgesimError as error:
             wrong += 1
-            print_problems(error.problems)
+            print_problems(error.problems, prefix="")
         else:
             print(f"ok {printable(file)}")
     return USER_ERROR if wrong else 0

@@ -14,9 +14,9 @@ from sim.compiler.cost import as_computed, busy_cores, longest_path, take_costs,
 from sim.compiler.crossing import EntryCosts, segment_entries
 from sim.compiler.dataflow import dataflow_of
 from sim.compiler.liveness import live_bytes, requirements
-from sim.compiler.load import UnitUse, load_of
+from sim.compiler.load import UnitUse, load_of, weights_in_place
 from sim.compiler.memory_plan import plan_memory
-from sim.compiler.notes import preference_notes, program_notes
+from sim.compiler.notes import capacity_notes, preference_notes, program_notes
 from sim.compiler.partition import partition, segment_dependencies
 from sim.compiler.pipeline import AS_STORED, lower, pipeline_for, resolve_runtime
 from sim.compiler.placement import Placed, Request, place
@@ -100,8 +100,16 @@ def _program(request: Request, placed: Placed, layout: _Layout, graph: Graph, na
     costs = _costs(request, work, layout)
     segments = _segments(request, placed, layout, costs)
     stored = flow.graph.stored_bytes()
-    load = load_of(device, engine, stored, _units_used(request, segments))
+    structure_bytes = float(graph.notes.get("structure_bytes", 0)) if request.precision == AS_STORED else 0.0
+    load = load_of(device, engine, stored, _units_used(request, segments), structure_bytes)
     ops = [flow.ops[kernel] for kernel in layout.order]
+    state_bytes = float(sum(tensor.bytes for tensor in flow.graph.tensors.values() if tensor.role == "state"))
+    resident_bytes = layout.plan.arena_bytes + state_bytes + (0.0 if weights_in_place(device, engine) else stored)
+    notes = (
+        *capacity_notes(device, load.storage_bytes, resident_bytes),
+        *preference_notes(request.placement.prefer, request.order, device, engine.name),
+        *program_notes(flow.graph, device, segments, work),
+    )
     return Program(
         name=name or graph.name,
         model=graph.name,
@@ -111,15 +119,16 @@ def _program(request: Request, placed: Placed, layout: _Layout, graph: Graph, na
         kernels=Kernels(tuple(op.name for op in ops), tuple(op.label for op in ops), work),
         plan=layout.plan,
         weights_bytes=stored,
-        state_bytes=float(sum(tensor.bytes for tensor in flow.graph.tensors.values() if tensor.role == "state")),
+        state_bytes=state_bytes,
         storage_bytes=load.storage_bytes,
         load_s=load.load_s,
         first_inference_s=load.first_inference_s,
         macs=float(work.macs.sum()),
         parameters=graph.parameters(),
         pipeline=pipeline,
-        notes=(*preference_notes(request.placement.prefer, request.order, device, engine.name), *program_notes(flow.graph, device, segments, work)),
+        notes=notes,
         graph=flow.graph,
+        weights_in_place=weights_in_place(device, engine),
     )
 
 

@@ -27,10 +27,19 @@ class Load:
     first_inference_s: float
 
 
-def load_of(device: DeviceSpec, runtime: Runtime, weights_bytes: float, used: Sequence[UnitUse]) -> Load:
-    """Loading a model with so many bytes of stored tensors, which runs on these units."""
-    storage_bytes = weights_bytes * (1 + float(runtime.file_overhead))
-    reading_s = storage_bytes / (float(device.storage.read_bytes_per_s) * float(runtime.read_share))
+def weights_in_place(device: DeviceSpec, runtime: Runtime) -> bool:
+    """Whether kernels read the weights where they are stored, so that they count as storage only."""
+    return runtime.weights == "in_place" and device.storage.execute_in_place
+
+
+def load_of(device: DeviceSpec, runtime: Runtime, weights_bytes: float, used: Sequence[UnitUse], structure_bytes: float = 0.0) -> Load:
+    """Loading a model with so many bytes of stored tensors, which runs on these units.
+
+    ``structure_bytes``: what the file holds beside them (graph, names, scales) if it is known; else the runtime's usual share.
+    """
+    storage_bytes = weights_bytes + (structure_bytes or weights_bytes * float(runtime.file_overhead))
+    read_bytes = 0.0 if weights_in_place(device, runtime) else storage_bytes
+    reading_s = read_bytes / (float(device.storage.read_bytes_per_s) * float(runtime.read_share))
     preparing_s = float(runtime.start_s) + sum(float(use.delegate.prepare_s) + use.kernels * float(use.delegate.prepare_per_operator_s) for use in used)
     warming_s = sum(float(use.delegate.warm_up) * use.warm_s for use in used)
     return Load(storage_bytes, reading_s + preparing_s, warming_s)

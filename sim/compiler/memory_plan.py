@@ -10,6 +10,8 @@ from sim.compiler.liveness import Requirement
 from sim.compiler.program import Buffer, MemoryPlan
 
 _SWAPS = 60  # bounded effort of the search on top of the fixed orders
+_CLOSE = 1.02  # a plan so near to the bound is not searched further
+_PLACINGS = 50_000  # buffers placed by the longer search
 
 
 def plan_memory(found: Sequence[Requirement]) -> MemoryPlan:
@@ -31,7 +33,10 @@ def plan_memory(found: Sequence[Requirement]) -> MemoryPlan:
             break
     assert best is not None
     if best[0] > bound:
-        best = _improve(sizes, overlap, bound, best, min(orders, key=lambda pair: pair[0])[1])
+        order = min(orders, key=lambda pair: pair[0])[1]
+        best = _improve(sizes, overlap, bound, best, order)
+        if best[0] > _CLOSE * bound:
+            best = min(best, _climb(sizes, overlap, bound, order), key=lambda plan: plan[0])
     buffers = tuple(Buffer(item.tensor, item.size_bytes, item.first, item.last, int(offset)) for item, offset in zip(found, best[1], strict=True))
     return MemoryPlan(buffers, best[0], bound)
 
@@ -120,3 +125,33 @@ def _improve(sizes: np.ndarray, overlap: np.ndarray, bound: int, best: tuple[int
         if height == bound:
             break
     return height, offsets
+
+
+def _climb(sizes: np.ndarray, overlap: np.ndarray, bound: int, order: Sequence[int]) -> tuple[int, np.ndarray]:
+    """Swap or move a buffer that stands above the bound with one alive beside it, as long as that does not make it worse; a bounded number of times."""
+    rng = np.random.default_rng(0)  # of its own: the same plan for the same program
+    order, offsets = list(order), _best_fit(sizes, overlap, order)
+    best = (int((offsets + sizes).max()), offsets)
+    for _ in range(_PLACINGS // len(order)):
+        over = np.flatnonzero(offsets + sizes > bound)
+        if not len(over):
+            break
+        top = int(rng.choice(over))
+        other = int(rng.choice(np.flatnonzero(overlap[top])))
+        if rng.random() < 0.3:  # now and then one further away
+            other = int(rng.choice(np.flatnonzero(overlap[other])))
+        trial, i, j = list(order), order.index(top), order.index(other)
+        if rng.random() < 0.5:
+            trial[i], trial[j] = trial[j], trial[i]
+        else:
+            trial.insert(j, trial.pop(i))
+        placed = _best_fit(sizes, overlap, trial)
+        if _excess(sizes, placed, bound) <= _excess(sizes, offsets, bound):
+            order, offsets = trial, placed
+            best = min(best, (int((placed + sizes).max()), placed), key=lambda plan: plan[0])
+    return best
+
+
+def _excess(sizes: np.ndarray, offsets: np.ndarray, bound: int) -> int:
+    """Bytes above the bound, of all buffers."""
+    return int(np.maximum(offsets + sizes - bound, 0).sum())

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from device_models.spec import DeviceSpec
+from device_models.units import format_quantity
 from device_models.work import Kind, Work
 from sim.compiler.program import Segment
 from sim.graph.ir import Graph
@@ -22,6 +23,17 @@ def preference_notes(wanted: Sequence[str], order: Sequence[str], device: Device
     """Preferred units that the program could not use because they are absent, or have no delegate."""
     present = {*order, *(device.units[unit].kind for unit in order)}
     return tuple(f"{device.name} has no {name} that {runtime} uses" for name in wanted if name not in present)
+
+
+def capacity_notes(device: DeviceSpec, storage_bytes: float, memory_bytes: float) -> tuple[str, ...]:
+    """What of a program does not fit into the device: a profile is still of use then, a run refuses it."""
+    room_bytes = float(device.memory.capacity_bytes) - float(device.memory.reserved_bytes)
+    needs = (("storage", storage_bytes, float(device.storage.capacity_bytes)), ("memory", memory_bytes, room_bytes))
+    return tuple(
+        f"does not fit into the {what} of {device.name}: {format_quantity(needed, 'bytes')} of {format_quantity(held, 'bytes')}"
+        for what, needed, held in needs
+        if needed > held
+    )
 
 
 def _graph_notes(graph: Graph) -> list[str]:

@@ -75,7 +75,7 @@ def preferred_units(device: DeviceSpec, targets: dict[str, Target], wanted: tupl
     for name in wanted:
         matching = [name] if name in targets else [unit for unit in units_of_kind(device, name) if unit in targets]
         if not matching and name not in UNIT_KINDS:
-            raise EdgesimError(f"placement: no unit {name!r}; {near_names(name, [*targets, *{target.spec.kind for target in targets.values()}])}")
+            raise EdgesimError(f"placement: no unit {name!r}; {near_names(name, {*targets, *(target.spec.kind for target in targets.values())})}")
         order += matching[:1]
     for kind in _FALLBACK_KINDS:
         order += [unit for unit in units_of_kind(device, kind) if unit in targets][:1]

@@ -77,7 +77,7 @@ class Program:
     segments: tuple[Segment, ...]  # in an order that respects ``after``
     kernels: Kernels
     plan: MemoryPlan
-    weights_bytes: float  # stored with the model and resident while it is loaded
+    weights_bytes: float  # stored with the model, and resident while it is loaded unless they are read in place
     state_bytes: float  # KV caches and other state kept between runs
     storage_bytes: float  # size of the model file
     load_s: float  # reading weights from storage and preparing the runtime
@@ -87,11 +87,17 @@ class Program:
     pipeline: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # what the compiler has to say: fallbacks, approximations, coverage of the cost model
     graph: Graph | None = field(default=None, repr=False)
+    weights_in_place: bool = False  # kernels read them from storage that is in the address space: they take no memory
 
     @property
     def resident_bytes(self) -> float:
         """Memory it takes while loaded."""
-        return self.weights_bytes + self.state_bytes + self.plan.arena_bytes
+        return self.copied_bytes + self.state_bytes + self.plan.arena_bytes
+
+    @property
+    def copied_bytes(self) -> float:
+        """Weights that are copied into memory when it is loaded."""
+        return 0.0 if self.weights_in_place else self.weights_bytes
 
     def segment_lengths(self) -> np.ndarray:
         """Kernels per segment, ``[segments]``."""

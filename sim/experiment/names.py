@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
-from sim.scenario.checks import Known
+from collections.abc import Mapping
+from typing import Any
+
+from sim.scenario.known import Known
 
 
 def known_names() -> Known:
-    """Names of zoo models, runtimes, schedulers and governors, for :func:`sim.scenario.loading.load_scenario`."""
+    """Names of zoo models with their options, runtimes and policies with their tunables, for :func:`sim.scenario.loading.load_scenario`."""
     from sim.compiler.runtimes import runtime_names
     from sim.frontends.zoo import MODELS
+    from sim.policies.cooling import FANS
     from sim.policies.governors import GOVERNORS
+    from sim.policies.idle import IDLE
     from sim.policies.scheduling import SCHEDULERS
+    from sim.policies.throttling import THROTTLING
+    from sim.policies.tunables import Tunables, tunable_problem
 
-    return Known(frozenset(MODELS), frozenset(runtime_names()), frozenset(SCHEDULERS), frozenset(GOVERNORS))
+    tables: Mapping[str, Mapping[str, type[Tunables]]] = {"governor": GOVERNORS, "thermal governor": THROTTLING, "fan governor": FANS}
+
+    def problem(kind: str, policy: str, name: str, value: Any) -> str | None:
+        return tunable_problem(tables[kind][policy], name, value) if policy in tables[kind] else None
+
+    def option_problem(model: str, option: str, value: Any) -> str | None:
+        return MODELS[model].option_problem(option, value)
+
+    return Known(
+        models=frozenset(MODELS),
+        runtimes=frozenset(runtime_names()),
+        schedulers=frozenset(SCHEDULERS),
+        governors=frozenset(GOVERNORS),
+        thermal_governors=frozenset(THROTTLING),
+        power_governors=frozenset(name for name, governor in THROTTLING.items() if governor.needs_power),
+        fan_governors=frozenset(FANS),
+        idle_policies=frozenset(IDLE),
+        option_problem=option_problem,
+        tunable_problem=problem,
+    )

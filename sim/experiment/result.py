@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,8 +15,11 @@ from sim.scenario.loading import LoadedScenario
 from sim.scenario.model import Scenario
 from sim.trace import Trace
 
+if TYPE_CHECKING:
+    from sim.graph.ir import Graph
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Result:
     """A finished run.
 
@@ -31,6 +35,10 @@ class Result:
     cpu_s: float
     prepare_cpu_s: float = 0.0
 
+    def __repr__(self) -> str:
+        requests = len(self.trace.requests)
+        return f"<Result of {self.scenario.name} on {self.device.name}, seed {self.seed}: {self.trace.end_s:g} s simulated, {requests} requests>"
+
     @property
     def scenario(self) -> Scenario:
         return self.loaded.scenario
@@ -43,6 +51,11 @@ class Result:
     def energy_j(self) -> float:
         """The device's energy over the run: the sum over its components."""
         return float(sum(self.trace.energy_j.values()))
+
+    @property
+    def graphs(self) -> Mapping[str, Graph]:
+        """The lowered graph of each model that ran, by its name in the scenario; :meth:`~sim.graph.ir.Graph.to_networkx` makes a view of one."""
+        return {name: program.graph for name, program in self.programs.items() if program.graph is not None}
 
     def kernel_spans(self, rows: np.ndarray | None = None) -> dict[str, np.ndarray]:
         """Single kernels of the given span rows (all if None) as columns, see :func:`sim.runtime.kernels.kernel_spans`."""

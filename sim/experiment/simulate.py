@@ -8,8 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from device_models.spec import DeviceSpec
+from device_models.units import format_quantity
 from sim.compiler import compile_code, compile_model
 from sim.compiler.program import Program
+from sim.errors import EdgesimError, Problem
+from sim.experiment.battery_check import check_battery
+from sim.experiment.locate import collected, located
 from sim.experiment.names import known_names
 from sim.experiment.result import Result
 from sim.frontends.load import load_model
@@ -32,33 +37,54 @@ class Experiment:
     def run(self, *, seed: int | None = None, reference: bool = False, progress: Callable[[float], None] | None = None) -> Result:
         """One run. ``seed`` None: the scenario's. ``progress`` is told the share of simulated time that has passed, 0..1.
 
-        ``reference``: one event per operator; slow, the same result. Raises EdgesimError if the models do not fit the memory.
+        ``reference``: one event per operator; slow, the same result. Raises EdgesimError if the models do not fit the memory,
+        or the battery ends before a single inference is done.
         """
         scenario = self.loaded.scenario
         wall_s, cpu_s = time.perf_counter(), time.process_time()
-        engine = Engine(scenario, self.loaded.device, self.deployment, directory=self.loaded.directory, reference=reference)
-        trace = engine.run(seed, progress)
+        trace = self._engine(reference).run(seed, progress)
+        check_battery(self.loaded, trace)
         used = scenario.seed if seed is None else seed
         return Result(self.loaded, self.programs, trace, used, time.perf_counter() - wall_s, time.process_time() - cpu_s, self.prepare_cpu_s)
 
+    def check(self) -> None:
+        """Raise EdgesimError if the models do not fit the device's memory."""
+        self._engine(reference=False)
+
+    def _engine(self, reference: bool) -> Engine:
+        loaded = self.loaded
+        try:
+            return Engine(loaded.scenario, loaded.device, self.deployment, directory=loaded.directory, reference=reference)
+        except EdgesimError as error:  # the models do not fit the memory
+            raise EdgesimError(located(error.problems, loaded.places, ("models",))) from None
+
 
 def prepare(loaded: LoadedScenario) -> Experiment:
-    """Import, lower and compile each model that a stage runs, once. Raises EdgesimError for models that cannot be read or run."""
+    """Import, lower and compile each model that a stage runs, once. Raises EdgesimError for all models that cannot be read, run or stored."""
     cpu_s = time.process_time()
     scenario = loaded.scenario
     programs: dict[str, Program] = {}
     compiled: dict[str, Program] = {}
     loads: dict[str, bool | None] = {}
     stages: dict[str, list[int]] = {}
+    problems: list[Problem] = []
     for workload_name, workload in scenario.workloads.items():
         names = []
-        for stage, stage_name in zip(workload.pipeline, workload.stage_names(), strict=True):
+        for position, (stage, stage_name) in enumerate(zip(workload.pipeline, workload.stage_names(), strict=True)):
             name = stage.model if isinstance(stage, ModelStage) else f"{workload_name}/{stage_name}"
-            if name not in programs:
-                programs[name] = _model(loaded, name, compiled) if isinstance(stage, ModelStage) else _code(loaded, stage, name)
-                loads[name] = scenario.models[name].load == "at_start" if isinstance(stage, ModelStage) else None
             names.append(name)
-        stages[workload_name] = [list(programs).index(name) for name in names]
+            if name in loads:
+                continue
+            loads[name] = scenario.models[name].load == "at_start" if isinstance(stage, ModelStage) else None
+            place = ("models", name) if isinstance(stage, ModelStage) else ("workloads", workload_name, "pipeline", position)
+            with collected(problems, loaded.places, place):
+                programs[name] = _model(loaded, name, compiled) if isinstance(stage, ModelStage) else _code(loaded, stage, name)
+        stages[workload_name] = [list(loads).index(name) for name in names]
+    if not problems:
+        with collected(problems, loaded.places, ("models",)):
+            _check_storage(loaded.device, programs)
+    if problems:
+        raise EdgesimError(problems)
     deployment = Deployment(tuple(programs.values()), stages, tuple(loads.values()), tuple(programs))
     return Experiment(loaded, programs, deployment, time.process_time() - cpu_s)
 
@@ -91,6 +117,14 @@ def _compiled(loaded: LoadedScenario, use: ModelUse, name: str) -> Program:
     )
     runtime = use.runtime or loaded.scenario.runtime
     return compile_model(graph, loaded.device, runtime=runtime, precision=use.precision, placement=use.placement, threads=use.threads, name=name)
+
+
+def _check_storage(device: DeviceSpec, programs: Mapping[str, Program]) -> None:
+    needed, capacity = sum(program.storage_bytes for program in programs.values()), float(device.storage.capacity_bytes)
+    if needed > capacity:
+        sizes = ", ".join(f"{name} {format_quantity(program.storage_bytes, 'bytes')}" for name, program in programs.items() if program.storage_bytes)
+        what = f"the models take {format_quantity(needed, 'bytes')} of storage ({sizes}) but the device has {format_quantity(capacity, 'bytes')}"
+        raise EdgesimError(f"{what}; take smaller models or fewer bits per weight (precision)")
 
 
 def _code(loaded: LoadedScenario, stage: CodeStage, name: str) -> Program:

@@ -47,11 +47,19 @@ def load_model(
     suffix = _suffix(source)
     if suffix:
         _refuse(options, "options", "a model file has none; they are for zoo models")
-        graph = _importer(suffix)(_file(source, directory), shapes=shapes, unknown_operators=unknown_operators)
+        path = _file(source, directory)
+        graph = _importer(suffix)(path, shapes=shapes, unknown_operators=unknown_operators)
+        graph.notes["structure_bytes"] = _structure_bytes(graph, path)
     else:
         graph = _from_zoo(source, {**shapes, **options}, directory)
     graph.name = name or graph.name
     return graph
+
+
+def _structure_bytes(graph: Graph, path: Path) -> float:
+    """What the file holds beside the stored tensors: graph, names, scales. 0 if not known, because the weights stand in another file."""
+    size = path.stat().st_size
+    return float(size) if path.suffix.lower() == ".param" else max(size - graph.stored_bytes(), 0.0)
 
 
 def model_key(
@@ -125,6 +133,6 @@ def _importer(suffix: str) -> Callable[..., Graph]:
 def _from_zoo(name: str, options: Mapping[str, Any], directory: Path) -> Graph:
     from sim.frontends.zoo import MODELS, build
 
-    if name not in MODELS and (directory / name).exists():
+    if name not in MODELS and (directory / name).is_file():
         raise EdgesimError(f"{directory / name}: a model file needs one of the suffixes {', '.join(FORMATS)}")
     return build(name, **options)

@@ -44,9 +44,7 @@ class GraphBuilder:
     ) -> str:
         """Declare a tensor."""
         name = self.unique(name)
-        self.graph.tensors[name] = Tensor(
-            name, tuple(int(extent) for extent in shape), self.dtype if dtype is None else dtype, role, quantization, load
-        )
+        self.graph.tensors[name] = Tensor(name, tuple(int(extent) for extent in shape), self.dtype if dtype is None else dtype, role, quantization, load)
         return name
 
     def input(self, name: str, shape: Sequence[int], dtype: DType | None = None) -> str:

@@ -252,7 +252,8 @@ class _Parser:
         dtype = self.format_named(self.take("word", "a number format"))
         self.expect("[")
         shape = tuple(self.listed("]", self.extent))
-        quantization = self.quantization() if self.accept("quantized") else None
+        is_quantized = self.tokens[min(self.at + 1, len(self.tokens) - 1)].text == "("  # else a tensor of that name begins the next statement
+        quantization = self.quantization() if is_quantized and self.accept("quantized") else None
         graph.tensors[name] = Tensor(name, shape, dtype, role, quantization)  # type: ignore[arg-type]  # one of _ROLES
         return name
 

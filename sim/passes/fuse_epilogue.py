@@ -88,7 +88,7 @@ class FuseEpilogue(Pass):
         result = host.outputs[0]
         operand = next((name for name in follower.inputs if name != result), None)
         if follower.type == "Add" and operand is not None and _is_plain_bias(graph, host, operand):
-            host.inputs = (*host.inputs[:2], operand)
+            host.inputs = (*host.inputs[:2], operand, *host.inputs[3:])
         else:
             inputs = tuple(RUNNING if name == result else name for name in follower.inputs)
             host.fused = (*host.fused, Op(follower.name, follower.type, inputs, (), dict(follower.attributes)))

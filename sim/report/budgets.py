@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from device_models.spec import DeviceSpec
 from device_models.units import format_quantity
 from sim.report.metrics import Metrics
-from sim.report.numbers import celsius, percent, rate, seconds
+from sim.report.numbers import celsius, count, percent, rate, seconds
 from sim.report.request_metrics import WorkloadMetrics
 from sim.scenario.model import Budgets, Scenario
 
@@ -29,11 +29,22 @@ class Verdict:
 
     @property
     def limit_text(self) -> str:
+        if self.dimension == "bytes" and self._is_decimal:
+            return _decimal_bytes(self.limit)
         return f"{self.limit:g} degC" if self.dimension == "temperature" else format_value(self.limit, self.dimension)
 
     @property
     def value_text(self) -> str:
-        return "unknown" if self.value is None else format_value(self.value, self.dimension)
+        if self.value is None:
+            return "unknown"
+        if self.dimension == "bytes" and self._is_decimal:
+            return _decimal_bytes(self.value)
+        return format_value(self.value, self.dimension)
+
+    @property
+    def _is_decimal(self) -> bool:
+        """Whether a limit of bytes was set as 20 MB or so, rather than as 256 MiB."""
+        return self.limit >= 1000 and float(f"{self.limit:.3g}") == self.limit and self.limit % 1024 != 0
 
 
 @dataclass(frozen=True)
@@ -88,6 +99,11 @@ def format_value(value: float, dimension: str) -> str:
     """A budget's value for people."""
     writer = _WRITERS.get(dimension)
     return format_quantity(value, dimension) if writer is None else writer(value)
+
+
+def _decimal_bytes(value: float) -> str:
+    """``4.69 MB``: beside a limit that was given so."""
+    return count(value) + "B" if value >= 1000 else f"{value:.0f} B"
 
 
 def _worst(rule: _Rule, limit: float, workloads: dict[str, WorkloadMetrics], metrics: Metrics, device: DeviceSpec) -> Verdict:
@@ -166,14 +182,19 @@ def _energy_per_inference(metrics: Metrics, device: DeviceSpec) -> tuple[float |
 
 def _accuracy(metrics: Metrics, device: DeviceSpec) -> tuple[float | None, str]:
     """The least accurate model's."""
-    unknown = [f"{name}: {model.accuracy.note}" for name, model in metrics.models.items() if model.accuracy.value_ratio is None]
+    unknown: dict[str, list[str]] = {}
+    for name, model in metrics.models.items():
+        if model.accuracy.value_ratio is None:
+            unknown.setdefault(model.accuracy.note, []).append(name)
     if unknown or not metrics.models:
-        return None, "; ".join(unknown) or "the scenario has no model"
+        return None, "; ".join(f"{', '.join(names)}: {note}" for note, names in unknown.items()) or "the scenario has no model"
     return min(float(model.accuracy.value_ratio or 0.0) for model in metrics.models.values()), ""
 
 
 def _battery_life(metrics: Metrics, device: DeviceSpec) -> tuple[float | None, str]:
-    return metrics.power.battery_life_s, f"{device.name} has no battery" if device.battery is None else "power is unknown"
+    if metrics.power.battery_life_s is None:
+        return None, f"{device.name} has no battery" if device.battery is None else "power is unknown"
+    return metrics.power.battery_life_s, ""
 
 
 _WRITERS: dict[str, Callable[[float], str]] = {"rate": rate, "temperature": celsius, "accuracy": percent, "ratio": percent, "time": seconds}

@@ -29,6 +29,7 @@ _COUNTERS = {
     "limit_hz": ("thermal limit", "MHz", 1e-6),
     "temperature_c": ("temperature", "degC", 1.0),
     "power_w": ("power", "W", 1.0),
+    "fan_state": ("fan state", "", 1.0),
 }
 _COUNTERS["memory_bytes"] = ("memory", "MiB", 2.0**-20)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from device_models.spec import DeviceSpec
 from sim.compiler.program import Program
+from sim.report.battery_metrics import battery_metrics
 from sim.report.step_function import counters_of, total
 from sim.trace import Trace
 
@@ -25,7 +26,7 @@ class PowerMetrics:
 
     average_w: float | None
     peak_w: float | None
-    battery_life_s: float | None  # of a full battery at the average power
+    battery_life_s: float | None  # as :class:`~sim.report.battery_metrics.BatteryMetrics`; without one, of a full ideal battery at the average power
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class ThrottleMetrics:
     """A DVFS domain that trip points kept from its highest clock: how long after the warm-up, since when, how far down."""
 
     throttled_s: float
+    throttled_share_ratio: float  # of the time after the warm-up
     first_s: float
     lowest_hz: float
 
@@ -46,6 +48,7 @@ class HeatMetrics:
     skin_peak_c: float | None
     die_peak_c: float | None
     throttled_s: float
+    first_throttle_s: float | None  # None: never
     domains: dict[str, ThrottleMetrics]  # those that were ever limited
 
 
@@ -75,6 +78,8 @@ def power_metrics(trace: Trace, device: DeviceSpec, warmup_s: float, energy: Ene
         average_w, peak_w = energy.total_j / trace.end_s, None if power is None else power.peak()
     battery = device.battery
     charge_j = None if battery is None else float(battery.capacity_c * battery.nominal_v)
+    if (lived := battery_metrics(trace)) is not None:
+        return PowerMetrics(average_w, peak_w, lived.life_s)
     return PowerMetrics(average_w, peak_w, charge_j / average_w if charge_j is not None and average_w else None)
 
 
@@ -91,6 +96,7 @@ def heat_metrics(trace: Trace, device: DeviceSpec, warmup_s: float) -> HeatMetri
         skin_peak_c=max(skins, default=None),
         die_peak_c=max(dies, default=None),
         throttled_s=max((domain.throttled_s for domain in domains.values()), default=0.0),
+        first_throttle_s=min((domain.first_s for domain in domains.values()), default=None),
         domains=domains,
     )
 
@@ -102,7 +108,9 @@ def throttled_domains(trace: Trace, device: DeviceSpec, warmup_s: float) -> dict
         highest_hz = float(device.domains[name].operating_points[-1].frequency_hz)
         below = limit.values < highest_hz * (1 - 1e-9)
         if below.any():
-            result[name] = ThrottleMetrics(limit.seconds_where(below, warmup_s), float(limit.times_s[below][0]), float(limit.values.min()))
+            throttled_s, window_s = limit.seconds_where(below, warmup_s), trace.end_s - warmup_s
+            ratio = throttled_s / window_s if window_s > 0 else 0.0
+            result[name] = ThrottleMetrics(throttled_s, ratio, float(limit.times_s[below][0]), float(limit.values.min()))
     return result
 
 

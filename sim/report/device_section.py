@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from device_models.units import format_quantity
+from sim.report.battery_section import battery_facts
 from sim.report.glyphs import color, fill
+from sim.report.heat_section import has_charts, heat_lines
 from sim.report.numbers import celsius, percent, seconds
 from sim.report.page import Page
 from sim.report.safe_text import shortened
@@ -24,7 +26,9 @@ _EXTREME = 14
 
 
 def state_lines(page: Page) -> list[Text]:
-    """Sparklines over the whole run: skin and die temperature, clocks that moved, power."""
+    """Charts of a run that heat had a part in; else sparklines: skin and die temperature, clocks that moved, power."""
+    if has_charts(page):
+        return heat_lines(page)
     trace, device = page.result.trace, page.result.device
     items: list[tuple[str, StepFunction, Callable[[float], str], str]] = []
     nodes = counters_of(trace, "temperature_c")
@@ -51,10 +55,12 @@ def energy_lines(page: Page) -> list[Text]:
     facts += [f"average {format_quantity(power.average_w, 'power')}"] if power.average_w is not None else []
     facts += [f"peak {format_quantity(power.peak_w, 'power')}"] if power.peak_w is not None else []
     facts += [f"{page.metrics.inferences_per_j:.3g} inferences/J"] if page.metrics.inferences_per_j is not None else []
-    facts += [f"battery {seconds(power.battery_life_s)}"] if power.battery_life_s is not None else []
+    facts += [f"battery {seconds(power.battery_life_s)}"] if power.battery_life_s is not None and page.metrics.battery is None else []
     lines += page.facts("energy", facts, _NAME + 1)
     if energy.total_j > 0:
         lines += _split(page)
+    if page.metrics.battery is not None:
+        lines += page.facts("battery", battery_facts(page.metrics.battery, page.metrics.simulated_s), _NAME + 1)
     peak = "unknown" if memory.peak_bytes is None else format_quantity(memory.peak_bytes, "bytes")
     facts = [f"peak {peak} of {format_quantity(memory.available_bytes, 'bytes')}", f"models on storage {format_quantity(memory.storage_bytes, 'bytes')}"]
     facts += [f"{memory.evictions_count} evictions"] if memory.evictions_count else []
@@ -93,18 +99,20 @@ def _spark_line(page: Page, name: str, function: StepFunction, written: Callable
     from rich.text import Text
 
     end_s = max(page.result.trace.end_s, float(function.times_s[-1]))
-    start, last = float(function.values[0]), function.at(end_s)
     width = page.width - _NAME - 2 * _VALUE - _EXTREME - 4
     cells = np.linspace(float(function.times_s[0]), end_s, width + 1) if end_s > function.times_s[0] else np.array([0.0, 1.0])
-    bars = sparkline(function.means(cells), page.glyphs).ljust(width)
-    extreme = _extreme(function, start, last, written)
+    means = function.means(cells)
+    bars = sparkline(means, page.glyphs).ljust(width)
+    # power jumps with every kernel: its ends are those of the bars; temperatures and clocks are what they are at the ends of the run
+    start, last = (float(means[0]), float(means[-1])) if name == "power" else (float(function.values[0]), function.at(end_s))
+    extreme = _extreme(function.values.max(keepdims=True) if name == "power" else function.values, start, last, written)
     label = (" " + shortened(name, _NAME).ljust(_NAME), "bold")
     return Text.assemble(label, written(start).rjust(_VALUE) + " ", (bars, style), " " + written(last).ljust(_VALUE), (extreme.rjust(_EXTREME), "dim"))
 
 
-def _extreme(function: StepFunction, start: float, last: float, written: Callable[[float], str]) -> str:
+def _extreme(values: np.ndarray, start: float, last: float, written: Callable[[float], str]) -> str:
     """The highest value, or the lowest, where it lies neither at the beginning nor at the end."""
-    high, low = float(function.values.max()), float(function.values.min())
+    high, low = float(values.max()), float(values.min())
     if written(high) not in (written(start), written(last)):
         return f"max {written(high)}"
     return f"min {written(low)}" if written(low) not in (written(start), written(last)) else ""

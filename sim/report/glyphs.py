@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Glyphs:
-    """``levels``: heights of a sparkline, lowest first; ``fills``: body of a block by stage; ``left``: its left edge."""
+    """``levels``: heights of a sparkline, lowest first; ``fills``: body of a block by stage; ``left``: its left edge.
+
+    ``level``: a line behind a chart's curve; ``seam``: the same line where the curve covers it.
+    """
 
     levels: str
     fills: str
@@ -25,6 +28,8 @@ class Glyphs:
     ends: tuple[str, str]
     bar: str
     empty: str
+    level: str
+    seam: str
 
 
 UNICODE = Glyphs(
@@ -44,6 +49,8 @@ UNICODE = Glyphs(
     ends=("▏", "▕"),
     bar="━",
     empty="·",
+    level="┄",
+    seam="▓",
 )
 ASCII = Glyphs(
     levels="_.:-=+*#",
@@ -62,6 +69,8 @@ ASCII = Glyphs(
     ends=("|", "|"),
     bar="=",
     empty=".",
+    level="~",
+    seam="%",
 )
 COLORS = ("cyan", "yellow", "green", "magenta", "blue", "bright_red", "bright_cyan", "bright_yellow", "bright_green", "bright_magenta", "bright_blue", "white")
 _LETTERS = "abcdefghijklmnpqrstuwyz"

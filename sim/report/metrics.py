@@ -1,6 +1,6 @@
 """Every number of a run, with its unit in its name: what budgets judge, the screen shows and ``--json`` writes.
 
-``_s`` seconds, ``_j`` joules, ``_w`` watts, ``_hz`` per second, ``_bytes``, ``_c`` degrees Celsius, ``_per_j`` per joule,
+``_s`` seconds, ``_j`` joules, ``_w`` watts, ``_hz`` per second, ``_v`` volts, ``_ah`` ampere-hours, ``_bytes``, ``_c`` degrees Celsius, ``_per_j`` per joule,
 ``_ratio`` a share of one, ``_count`` a number of things. None: nobody knows.
 
 Requests that arrive before the warm-up ends do not count; utilisation, power and temperature are taken from its end on. Energy
@@ -12,7 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sim.report.battery_metrics import BatteryMetrics, battery_metrics
 from sim.report.device_metrics import EnergyMetrics, HeatMetrics, MemoryMetrics, PowerMetrics, energy_metrics, heat_metrics, memory_metrics, power_metrics
+from sim.report.drift_metrics import DriftMetrics, drift_metrics
+from sim.report.history_metrics import HistoryMetrics, history_metrics
 from sim.report.model_metrics import ModelMetrics, model_metrics
 from sim.report.request_metrics import WorkloadMetrics, workload_metrics
 from sim.report.unit_metrics import UnitMetrics, unit_metrics
@@ -35,7 +38,10 @@ class Metrics:
     models: dict[str, ModelMetrics]
     energy: EnergyMetrics
     power: PowerMetrics
+    battery: BatteryMetrics | None  # None: the device has none
     heat: HeatMetrics
+    drift: DriftMetrics | None  # of runs of at least two minutes, and of throttled ones
+    history: HistoryMetrics | None  # likewise
     memory: MemoryMetrics
 
 
@@ -46,6 +52,7 @@ def measure(result: RunResult) -> Metrics:
     workloads = workload_metrics(trace, warmup_s, {name: float(workload.start_s) for name, workload in scenario.workloads.items()})
     energy = energy_metrics(trace)
     answered = sum(int((trace.requests["status"] == status).sum()) for status in (0, 1))
+    heat = heat_metrics(trace, result.device, warmup_s)
     operators = trace.totals.get("operators")
     return Metrics(
         simulated_s=trace.end_s,
@@ -58,6 +65,9 @@ def measure(result: RunResult) -> Metrics:
         models=model_metrics(result),
         energy=energy,
         power=power_metrics(trace, result.device, warmup_s, energy),
-        heat=heat_metrics(trace, result.device, warmup_s),
+        battery=battery_metrics(trace),
+        heat=heat,
+        drift=drift_metrics(trace, warmup_s, throttled=bool(heat.domains)),
+        history=history_metrics(trace, result.device, throttled=bool(heat.domains)),
         memory=memory_metrics(trace, result.device, result.programs),
     )

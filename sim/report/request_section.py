@@ -39,9 +39,10 @@ def _workload_lines(name: str, workload: WorkloadMetrics, page: Page) -> list[Te
     numbers = [format_quantity(value, "time") for value in (latency.p50_s, latency.p90_s, latency.p99_s, latency.max_s)] if latency else ["-"] * 4
     line = Text.assemble((" " + shortened(name, _NAME - 1).ljust(_NAME), "bold"), "".join(text.rjust(_NUMBER) for text in numbers))
     line.append(rate(workload.throughput_hz).rjust(_NUMBER))
-    line.append(_share(workload.miss_ratio).rjust(_NUMBER), style="red" if workload.miss_ratio else "")
+    has_deadline = page.result.scenario.workloads[name].deadline_s is not None
+    line.append(_share(workload.miss_ratio if has_deadline else None).rjust(_NUMBER), style="red" if workload.miss_ratio else "")
     line.append(_share(workload.drop_ratio).rjust(_NUMBER), style="red" if workload.drop_ratio else "")
-    counts = _counts(workload)
+    counts = _counts(workload, has_deadline)
     if latency is None:
         return [line, *page.wrapped("", counts, _NAME + 1, "dim")]
     if latency.max_s - latency.min_s <= _EQUAL * latency.max_s:
@@ -62,9 +63,9 @@ def _histogram_line(latency: LatencyMetrics, page: Page) -> Text:
     return Text.assemble(" " * (_NAME + 3), (low + " ", "dim"), page.glyphs.ends[0], (bars, "cyan"), page.glyphs.ends[1], (" " + high, "dim"))
 
 
-def _counts(workload: WorkloadMetrics) -> str:
+def _counts(workload: WorkloadMetrics, has_deadline: bool) -> str:
     """How many, by fate; those that are zero are left out."""
-    parts = [f"{workload.arrived_count} arrived", f"{workload.done_count} in time"]
+    parts = [f"{workload.arrived_count} arrived", f"{workload.done_count} {'in time' if has_deadline else 'answered'}"]
     named = (("late", workload.late_count), ("dropped", workload.dropped_count), ("expired", workload.expired_count), ("unfinished", workload.unfinished_count))
     parts += [f"{count} {title}" for title, count in named if count]
     if workload.mean_wait_s:

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from device_models.figure import Figure, Quantity
 from device_models.units import DIMENSIONS
+from sim.scenario.charging import ChargingProfile
 from sim.scenario.files import is_device_file, is_model_file
 from sim.scenario.model import ModelUse, Scenario, TraceArrivals
 
@@ -65,7 +66,7 @@ def _fields(part: BaseModel, move: _Moved) -> Iterator[tuple[str, Any]]:
             value = float(value) if dimension.bare_number else f"{float(value)!r} {dimension.si}"
         elif isinstance(part, ModelUse) and name == "source":
             value = move.source(value)
-        elif isinstance(part, TraceArrivals) and name == "file":
+        elif isinstance(part, TraceArrivals | ChargingProfile) and name == "file":
             value = move.path(value)
         yield field.alias or name, _plain(value, move)
 

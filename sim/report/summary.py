@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from device_models.units import format_quantity
+from sim.report.battery_section import ended_lines
 from sim.report.budgets import Verdict, is_valid
 from sim.report.device_section import energy_lines, state_lines
+from sim.report.drift_section import drift_lines
 from sim.report.model_section import accuracy_lines, model_lines, regime_lines
 from sim.report.numbers import count, seconds, three_digits
 from sim.report.page import Page
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 
 def summary(page: Page, window: Window | None, cpu_s: float | None = None) -> list[Text]:
     """All lines of the report, none longer than the page. ``cpu_s``: what the simulation cost, for the header only."""
-    lines = [*header_lines(page, cpu_s), *verdict_lines(page), *timeline(page, window), *state_lines(page)]
-    lines += [*request_lines(page), *energy_lines(page), *model_lines(page), *accuracy_lines(page), *regime_lines(page)]
+    lines = [*header_lines(page, cpu_s), *verdict_lines(page), *ended_lines(page), *timeline(page, window), *state_lines(page)]
+    lines += [*drift_lines(page), *request_lines(page), *energy_lines(page), *model_lines(page), *accuracy_lines(page), *regime_lines(page)]
     for line in lines:
         line.truncate(page.width, overflow="crop")
     return lines
@@ -84,5 +86,11 @@ def _title(verdict: Verdict) -> str:
 
 
 def _judged(verdict: Verdict, page: Page, title_cells: int) -> str:
-    bound = page.glyphs.at_least if verdict.at_least else page.glyphs.at_most
-    return f"{_title(verdict).ljust(title_cells)}  {verdict.value_text:>9} {bound} {verdict.limit_text}"
+    return f"{_title(verdict).ljust(title_cells)}  {verdict.value_text:>9} {_relation(verdict, page)} {verdict.limit_text}"
+
+
+def _relation(verdict: Verdict, page: Page) -> str:
+    """How the value stands to its limit: what is written is true of every budget, held or not."""
+    if verdict.ok or verdict.value is None:
+        return page.glyphs.at_least if verdict.at_least else page.glyphs.at_most
+    return "<" if verdict.at_least else ">"

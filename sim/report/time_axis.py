@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sim.report.glyphs import Glyphs
 
+_LONG_UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 
 
@@ -63,6 +64,24 @@ class TimeAxis:
             return [f"{tick:.{decimals}f}" for tick in ticks[:-1]] + [f"{tick:.{decimals}f} s" for tick in ticks[-1:]]
         size_s, unit = next(((size_s, unit) for size_s, unit in _UNITS if step_s >= size_s * (1 - 1e-9)), _UNITS[-1])
         return [f"{round((tick - self.origin_s) / size_s):+d} {unit}" for tick in ticks]
+
+
+def scaled_axis(end_s: float, width: int, glyphs: Glyphs) -> tuple[str, str]:
+    """The rule and the labels of a whole run from 0, in seconds, minutes, hours or days, whichever gives numbers people read."""
+    size_s, unit = next(((size_s, unit) for size_s, unit in _LONG_UNITS if end_s >= 2 * size_s), _LONG_UNITS[-1])
+    span = max(end_s, 1e-9) / size_s
+    step = round_step(span * 10 / max(width, 1))
+    rule, labels, free_from = [glyphs.rule] * width, [" "] * width, 0
+    for index in range(math.floor(span / step + 1e-9) + 1):
+        position = min(int(index * step / span * width + 1e-6), width - 1)
+        rule[position] = glyphs.tick
+        text = f"{index * step:g}" if index else f"0 {unit}"
+        start = min(position, width - len(text))
+        if start >= free_from:
+            labels[start : start + len(text)] = text
+            free_from = start + len(text) + 1
+    rule[0], rule[-1] = glyphs.corner, glyphs.end
+    return "".join(rule), "".join(labels)
 
 
 def round_step(step_s: float) -> float:

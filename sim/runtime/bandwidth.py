@@ -53,13 +53,14 @@ def _slope(compute_s: np.ndarray, memory_s: np.ndarray, exponent: float, slowdow
     return float((memory_s * ratio ** (exponent - 1.0) * joined ** (1.0 / exponent - 1.0)).sum())
 
 
-def shared_timings(running: Sequence[tuple[SegmentTimings, float]], capacity_bytes_per_s: float) -> list[Timing]:
+def shared_timings(running: Sequence[tuple[SegmentTimings, float]], capacity_bytes_per_s: float, scale: float = 1.0) -> list[Timing]:
     """The timing of each running ``(segment, frequency)`` when all share the memory.
 
     A segment's demand is its average traffic with the full share. One whose time does not depend on the memory cannot be slowed
     by it: its traffic is served first, and the others always keep a hundredth of the bandwidth, so that they end.
+    ``capacity_bytes_per_s`` is ``scale`` of the memory's highest bandwidth, the part that its present clock allows.
     """
-    alone = [segment.at(frequency_hz, 1.0) for segment, frequency_hz in running]
+    alone = [segment.at(frequency_hz, scale) for segment, frequency_hz in running]
     if sum(timing.bytes_per_s for timing in alone) <= capacity_bytes_per_s:
         return alone
     elastic = [position for position, (segment, _) in enumerate(running) if segment.costs.memory_s.any()]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import gc
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from device_models.spec import DeviceSpec
 from sim.compiler.program import Program
+from sim.runtime.battery import BatteryEnded, RunningBattery
 from sim.runtime.board import Board
+from sim.runtime.climate import cooled
 from sim.runtime.clock import OBSERVERS, Clock
 from sim.runtime.memory import Instance, Residency
 from sim.runtime.plans import Planner
@@ -58,6 +60,7 @@ class Engine:
     """A run. ``reference`` uses one event per operator instead of one per segment: same result, to judge by."""
 
     def __init__(self, scenario: Scenario, device: DeviceSpec, deployment: Deployment, *, directory: Path = Path(), reference: bool = False) -> None:
+        device = cooled(device, scenario)
         self.scenario, self.device, self.deployment, self.directory = scenario, device, deployment, directory
         self.clock = Clock()
         stages = [f"{name}/{stage}" for name, workload in scenario.workloads.items() for stage in workload.stage_names()]
@@ -65,6 +68,7 @@ class Engine:
         self.duration_s = float(scenario.duration_s)
         self.recorder = Recorder(self.clock, self.trace, self.duration_s, scenario.trace == "full")
         self.board = Board(self.clock, device, scenario, self.recorder, reference)
+        self.battery = self._battery()
         self._memory_counter = self.recorder.counter("memory_bytes")
         self._power_counters = [self.recorder.counter(f"power_w.{name}") for name in self.board.components]
         self._sampled_j = [0.0] * len(self._power_counters)
@@ -72,10 +76,17 @@ class Engine:
         self.instances = [None if loads is None else Instance(program, loads) for program, loads in zip(deployment.programs, deployment.at_start, strict=True)]
         used = {position for stages in deployment.stages.values() for position in stages}
         resident = [instance for position, instance in enumerate(self.instances) if instance is not None and position in used]
-        self.residency = Residency(self.clock, device, resident, scenario.memory.when_full == "evict", self._memory_changed)
+        self.residency = Residency(self.clock, device, resident, scenario.memory.when_full == "evict", self._memory_changed, self.board.storage_reads)
         self.residency.check()
         self.planner = Planner(self.board, deployment.programs, self.instances)
         self.sources = self._sources()
+
+    def _battery(self) -> RunningBattery | None:
+        spec, scenario = self.device.battery, self.scenario
+        if spec is None:
+            return None
+        supply = iter(()) if scenario.charging is None else scenario.charging.steps(self.directory)
+        return RunningBattery(self.clock, spec, float(scenario.battery.initial), supply, self.recorder, float(scenario.warmup_s))
 
     def _sources(self) -> list[Source]:
         number = itertools.count().__next__
@@ -90,16 +101,19 @@ class Engine:
         self.recorder.count(self._memory_counter, used_bytes)
 
     def run(self, seed: int | None = None, progress: Progress | None = None) -> Trace:
-        """Run to the end of the scenario's duration. ``progress`` is called with the share of simulated time, 0..1."""
+        """Run to the end of the scenario's duration, or of the battery. ``progress`` is called with the share of simulated time, 0..1."""
         self.residency.start()
         self._memory_changed(self.residency.used_bytes)
         self.board.start()
+        if self.battery is not None:
+            self.battery.start(self.board.power.mix.total_w)
+            self.board.power.battery = self.battery.drawn
         for source in self.sources:
             source.start(self.scenario.seed if seed is None else seed, self.duration_s, self.directory)
         self.clock.at(self.duration_s / _POWER_ROWS, OBSERVERS, self._sample_power)
         if progress is not None:
             self._report(progress, 0)
-        with _collection_paused():
+        with _collection_paused(), suppress(BatteryEnded):
             self.clock.run_until(self.duration_s)
         self._finish()
         if progress is not None:
@@ -123,16 +137,19 @@ class Engine:
         for counter, energy_j, before_j in zip(self._power_counters, energies, self._sampled_j, strict=True):
             self.recorder.count(counter, (energy_j - before_j) / seconds, self._sampled_s)
         self._sampled_j, self._sampled_s = energies, self.clock.now
+        if self.battery is not None:
+            self.battery.observe()
 
     def _finish(self) -> None:
+        end_s = self.trace.end_s = self.clock.now
         for unit in self.board.units:
             if unit.running is not None:
-                unit.close_piece(unit.running, self.duration_s, unit.row_now(unit.running))
+                unit.close_piece(unit.running, end_s, unit.row_now(unit.running))
         for source in self.sources:
-            source.stop(self.duration_s)
+            source.stop(end_s)
         self._record_power()
+        battery = None if self.battery is None else self.battery.totals()
         self.board.heat.observers.clear()
         self.recorder.finish()
-        self.trace.end_s = self.duration_s
         self.trace.energy_j = dict(zip(self.board.components, self.board.power.energies_j(), strict=True))
-        self.trace.totals = totals(self)
+        self.trace.totals = totals(self) | ({} if battery is None else {"battery": battery})

@@ -41,7 +41,9 @@ class Domain:
         self._band = governor.band(self._view)
         self._goal = self.frequency_hz / self.frequencies_hz[-1]  # of the moving average while busy
         self._period_s = math.inf if governor.sampling_s is None else governor.sampling_s
-        self._states: dict[int, int] = {}  # cooling state by trip point
+        self._rate_limit_s = 1.5 * self._latency_s if governor.rate_limit is None else governor.rate_limit
+        self._rested_s = 0.0  # from when on the rate limit allows another change
+        self._states: dict[int, int] = {}  # cooling state by thermal zone
         self._cap = len(self.frequencies_hz) - 1
         self._switch: Alarm | None = None
         self._running = 0
@@ -98,7 +100,8 @@ class Domain:
         if quiet_s == math.inf:
             self._sample_s = math.inf
         else:
-            self._sample_at(max(self._upcoming_s(now), math.ceil((now + quiet_s) / self._period_s - 1e-9) * self._period_s))
+            due_s = max(now + quiet_s, self._rested_s)
+            self._sample_at(max(self._upcoming_s(now), math.ceil(due_s / self._period_s - 1e-9) * self._period_s))
 
     def _upcoming_s(self, now: float) -> float:
         """The next moment of the sampling grid after now."""
@@ -148,12 +151,18 @@ class Domain:
 
     def _sampled_now(self) -> None:
         now = self._clock._now
+        if now < self._rested_s - 1e-12:
+            self._sample_at(max(self._upcoming_s(now), math.ceil(self._rested_s / self._period_s - 1e-9) * self._period_s))
+            return
         self._catch_up(now, self._running)
         view, governor = self._view, self.governor
         view.load, view.utilisation, view.busy = self._load(now), self._utilisation, self._running > 0
         self._window_s, self._window_busy_s = now, self._busy_s
         wanted_hz = governor.decide(view)
-        self._wanted = view.wanted = governor.operating_point(view, wanted_hz)
+        wanted = governor.operating_point(view, wanted_hz)
+        if wanted != self._wanted:
+            self._wanted = view.wanted = wanted
+            self._rested_s = now + self._rate_limit_s
         if self._wanted != self._target:
             self._aim()
         view.requested_hz = wanted_hz
@@ -172,9 +181,11 @@ class Domain:
         load = (self._busy_s - self._window_busy_s) / window_s if window_s > 0 else 0.0
         return 1.0 if load > 1 - 1e-9 else 0.0 if load < 1e-9 else load
 
-    def limit(self, trip: int, cooling_state: int) -> None:
-        """Take the highest ``cooling_state`` operating points away on behalf of a trip point."""
-        self._states[trip] = cooling_state
+    def limit(self, zone: int, cooling_state: int) -> None:
+        """Take the highest ``cooling_state`` operating points away on behalf of a thermal zone; of several the deepest counts."""
+        if self._states.get(zone, 0) == cooling_state:
+            return
+        self._states[zone] = cooling_state
         self._cap = max(len(self.frequencies_hz) - 1 - max(self._states.values()), 0)
         self._limited(self, self.frequencies_hz[self._cap])
         self._aim()
@@ -213,3 +224,49 @@ class Domain:
         self._window_s = max(self._window_s, upcoming_s - self._period_s)
         self._window_busy_s = self._busy_s - (now - self._window_s)
         self._sample_at(upcoming_s)
+
+
+class MemoryDomain(Domain):
+    """The memory's clock. Its load is not busy or idle but the share of the bandwidth in use, which changes with what runs."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._banded = False  # bands are of busy and idle units
+        self._level = self._level_s = 0.0  # share in use now, and since when
+
+    @property
+    def scale(self) -> float:
+        """Bandwidth now, of that at the highest operating point."""
+        return self.frequency_hz / self.frequencies_hz[-1]
+
+    def traffic(self, bytes_per_s: float, bandwidth_bytes_per_s: float) -> None:
+        """From now on so much is moved, of what could be moved at the present clock."""
+        now, before, level = self._clock._now, self._level, min(bytes_per_s / bandwidth_bytes_per_s, 1.0)
+        if not self.sampled or level == before:
+            return
+        self._catch_up(now, 0)
+        self._level, self._level_s = level, now
+        if self._sample_s < math.inf:
+            return
+        upcoming_s = self._upcoming_s(now)
+        if upcoming_s - self._period_s > self._window_s:  # samplings were left out while the load was constant
+            self._window_s = upcoming_s - self._period_s
+            self._window_busy_s = self._busy_s - (now - self._window_s) * before
+        self._sample_at(upcoming_s)
+
+    def _catch_up(self, now: float, running: int) -> None:
+        dt_s = now - self._since_s
+        if dt_s > 0:
+            self._since_s = now
+            self._busy_s += dt_s * self._level
+            goal = self._level * self._goal
+            self._utilisation = goal + (self._utilisation - goal) * math.exp(-_DECAY_PER_S * dt_s)
+
+    def _sampled_now(self) -> None:
+        """As any domain's, but sampling ends only when a whole period of constant load has changed nothing."""
+        before, constant = (self._wanted, self._view.requested_hz, self.position), self._level_s <= self._window_s
+        super()._sampled_now()
+        if constant and before == (self._wanted, self._view.requested_hz, self._target):
+            self._sample_s = math.inf
+        else:
+            self._sample_at(self._upcoming_s(self._clock._now))

@@ -1,4 +1,4 @@
-"""Temperatures, the leakage that follows them, and trip points.
+"""Temperatures, and when the leakage that follows them is to be evaluated anew.
 
 The network is kept in its eigenmodes, where each is one exponential: a step to the next change of power is exact, whatever its
 length, and costs a few multiplications. Leakage is evaluated when a node may have moved by a quarter of a kelvin; between
@@ -25,14 +25,18 @@ class Heat:
     """The device's temperatures. ``observers`` are called with the time and the temperatures at each evaluation."""
 
     def __init__(self, clock: Clock, device: DeviceSpec, components: list[str], ambient_c: float, horizon_s: float) -> None:
-        self.network = RcNetwork(device.thermal)
+        fan = device.thermal.fan
+        self._networks = [RcNetwork(device.thermal.with_fan_state(state)) for state in range(1 if fan is None else 1 + len(fan.states))]
+        self._components = components
+        self.rise_k_per_s = math.inf  # no node warms faster than this
+        self.network = self._networks[0]
         self.names = self.network.names
         self.ambient_c = ambient_c
         self.observers: list[Callable[[float, list[float]], None]] = []
         self.sleepers: list[Callable[[], None]] = []  # to be called, once, when power rises
         self._clock = clock
-        self._rates, self._from_modes, drive = _modes(self.network, components)
-        self._gains = drive / self._rates
+        self._rates, self._from_modes = self.network.rates_hz, self.network.from_modes
+        self._gains = self.network.gains(components)
         self._amplitude = np.zeros(len(self._rates))
         # Powers since the last step: from each time on, the modes head for the amplitudes of the same position.
         self._times_s, self._finals = [0.0], [[0.0] * len(self._rates)]
@@ -48,6 +52,20 @@ class Heat:
     def start(self) -> None:
         """Begin to evaluate; call once when the powers of time 0 are set."""
         self._evaluate(None)
+
+    def use(self, fan_state: int) -> None:
+        """From now on heat flows through the network of another fan state. Powers must be set anew with :meth:`head_for`."""
+        temperatures = np.array(self.temperatures_c())
+        self.network = self._networks[fan_state]
+        self._rates, self._from_modes = self.network.rates_hz, self.network.from_modes
+        self._gains = self.network.gains(self._components)
+        self._amplitude = self.network.to_modes @ (temperatures - self.ambient_c)
+        self._times_s, self._finals = [self._clock._now], [[0.0] * len(self._rates)]
+
+    def safe_s(self, temperature_c: float) -> float:
+        """For so long no node can reach the temperature, whatever runs: the hottest node only loses heat to the others."""
+        hottest_c = max(self.ambient_c, *self.temperatures_c())
+        return max(temperature_c - hottest_c, 0.0) / self.rise_k_per_s
 
     def drive(self, power_w: list[float]) -> list[float]:
         """Where a power by component drives the modes, ``[modes]``: the argument of :meth:`head_for`."""
@@ -116,11 +134,3 @@ class Heat:
             self._alarm.cancel()
         self._next_s = time_s
         self._alarm = self._clock.at(time_s, OBSERVERS, self._evaluate)
-
-
-def _modes(network: RcNetwork, components: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Decay rates ``[modes]``, node temperature per mode ``[nodes, modes]``, and mode drive per watt ``[components, modes]``."""
-    root = np.sqrt(network.heat_capacity_j_per_k)
-    rates, vectors = np.linalg.eigh(network.conductance_w_per_k / np.outer(root, root))
-    drive = np.array([vectors.T @ (network.node_power({component: 1.0}) / root) for component in components])
-    return rates, vectors / root[:, None], drive

@@ -34,8 +34,16 @@ class Instance:
 class Residency:
     """Admits runs of programs. Loads share one storage, first come, first served."""
 
-    def __init__(self, clock: Clock, device: DeviceSpec, instances: list[Instance], evict: bool, changed: Callable[[float], None]) -> None:
-        self._clock, self._instances, self._evict, self._changed = clock, instances, evict, changed
+    def __init__(
+        self,
+        clock: Clock,
+        device: DeviceSpec,
+        instances: list[Instance],
+        evict: bool,
+        changed: Callable[[float], None],
+        reads: Callable[[float, float], None],
+    ) -> None:
+        self._clock, self._instances, self._evict, self._changed, self._reads = clock, instances, evict, changed, reads
         self.capacity_bytes = float(device.memory.capacity_bytes) - float(device.memory.reserved_bytes)
         self._read_bytes_per_s = float(device.storage.read_bytes_per_s)
         self._storage_free_s = 0.0
@@ -56,7 +64,7 @@ class Residency:
             mend = "take a smaller model, a smaller batch or sequence, or fewer bits per weight (precision)"
         else:
             mend = f"take smaller models or fewer bits per weight (precision), or set memory: {{when_full: evict}} (the largest needs {_bytes(sizes[0][0])})"
-        raise EdgesimError(f"memory: the models need {_bytes(needed)} ({parts}) but the device has {_bytes(self.capacity_bytes)}; {mend}")
+        raise EdgesimError(f"the models need {_bytes(needed)} of memory ({parts}) but the device has {_bytes(self.capacity_bytes)} for them; {mend}")
 
     def start(self) -> None:
         """Put what loads at the start into memory, in order, as far as it fits."""
@@ -119,13 +127,15 @@ class Residency:
         instance.cold = True
         self.loads += 1
         seconds = self.reload_s(instance) if instance.ever_loaded else instance.program.load_s
-        self._storage_free_s = max(self._storage_free_s, self._clock._now) + seconds
+        begin_s = max(self._storage_free_s, self._clock._now)
+        self._storage_free_s = begin_s + seconds
+        self._reads(begin_s, begin_s + min(self.reload_s(instance), seconds))
         self._clock.at(self._storage_free_s, SWITCHES, lambda _: self._loaded(instance))
         return True
 
     def reload_s(self, instance: Instance) -> float:
         """Bringing evicted weights back: reading them, without preparing the runtime again."""
-        return instance.program.weights_bytes / self._read_bytes_per_s
+        return instance.program.copied_bytes / self._read_bytes_per_s
 
     def _loaded(self, instance: Instance) -> None:
         instance.loading, instance.resident, instance.ever_loaded = False, True, True

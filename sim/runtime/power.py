@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 class Mix:
     """What runs together: the timing of each unit that runs, and the power of each component."""
 
-    __slots__ = ("drawn_w", "epoch", "final", "positions", "power_w", "seconds", "timings", "total_w")
+    __slots__ = ("bytes_per_s", "drawn_w", "epoch", "final", "leaking", "positions", "power_w", "seconds", "timings", "total_w")
 
-    def __init__(self, timings: tuple[tuple[ComputeUnit, Timing], ...], positions: tuple[int, ...], power_w: list[float]) -> None:
+    def __init__(self, timings: tuple[tuple[ComputeUnit, Timing], ...], positions: tuple[int, ...], power_w: list[float], leaking: tuple[float, ...]) -> None:
         self.timings = timings
         self.positions = positions  # operating point of each unit
+        self.leaking = leaking  # share of its leakage that each unit has: less in idle states that cut the supply
         self.power_w = power_w  # by component, without leakage
+        self.bytes_per_s = 0.0  # memory traffic
         self.epoch = -1  # of the leakage in what follows
         self.drawn_w = power_w  # by component
         self.total_w = 0.0
@@ -41,10 +43,13 @@ class PowerState:
         self.components = components
         self._clock, self._heat, self._leakage = clock, heat, leakage
         self._energy_j = [0.0] * len(components)
+        self.measures_switching = False  # whether anybody will ask for ``switched_j``
+        self._switched_j = [0.0] * len(components)
         self._touched: list[Mix] = []
         self._since_s = 0.0
         self._epoch = 0
-        self.mix = Mix((), (), [0.0] * len(components))
+        self.battery: Callable[[float], None] | None = None  # told of every change of the whole power, W
+        self.mix = Mix((), (), [0.0] * len(components), ())
         self._value(self.mix)
 
     def enter(self, mix: Mix) -> None:
@@ -62,6 +67,8 @@ class PowerState:
             self._value(mix)
         self.mix = mix
         heat.head_for(now, mix.final)
+        if self.battery is not None:
+            self.battery(mix.total_w)
         if heat.sleepers and mix.total_w > old.total_w:
             heat.wake()
 
@@ -71,7 +78,7 @@ class PowerState:
             self._add_up()
         mix.drawn_w = list(mix.power_w)
         for unit, position in enumerate(mix.positions):
-            mix.drawn_w[unit] += self._leakage(unit, position)
+            mix.drawn_w[unit] += self._leakage(unit, position) * mix.leaking[unit]
         mix.total_w = math.fsum(mix.drawn_w)
         mix.final = self._heat.drive(mix.drawn_w)
         mix.epoch = self._epoch
@@ -83,6 +90,8 @@ class PowerState:
         self._epoch += 1
         self._value(self.mix)
         self._heat.head_for(now, self.mix.final)
+        if self.battery is not None:
+            self.battery(self.mix.total_w)
 
     def _add_up(self) -> None:
         """Turn the times of mixes into energies."""
@@ -95,6 +104,9 @@ class PowerState:
         for mix in self._touched:
             for component, watts in enumerate(mix.drawn_w):
                 energy_j[component] += watts * mix.seconds
+            if self.measures_switching:
+                for component, watts in enumerate(mix.power_w):
+                    self._switched_j[component] += watts * mix.seconds
             mix.seconds = 0.0
         self._touched.clear()
 
@@ -102,3 +114,8 @@ class PowerState:
         """Energy drawn by each component until now."""
         self._add_up()
         return list(self._energy_j)
+
+    def switched_j(self) -> list[float]:
+        """The same without leakage."""
+        self._add_up()
+        return list(self._switched_j)

@@ -40,7 +40,7 @@ class SteppedUnit(ComputeUnit):
             execution.alarm.cancel()
         row = int(execution.piece_row)
         left_s = self._seconds(execution, row) * (row + 1 - execution.piece_row)
-        execution.alarm = self.clock.at(self.clock._now + left_s, ENDS, self._stopped)
+        execution.alarm = self.clock.at(execution.piece_s + left_s, ENDS, self._stopped)
 
     def _stopped(self, _: Any) -> None:
         execution = self.running

@@ -1,73 +1,66 @@
-"""Trip points: polled on their own grid, but only while something could happen."""
+"""Thermal zones: a node's trip points, polled, and the governor that caps the operating points of their domains."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
-from device_models.spec import Trip
-from sim.policies.throttling import ThrottlingPolicy, TripView
-from sim.runtime.clock import OBSERVERS, Clock
+from device_models.thermal_spec import Trip
+from sim.policies.throttling import Actor, ThermalGovernor, TripView, ZoneView
+from sim.runtime.clock import Clock
 from sim.runtime.frequency import Domain
 from sim.runtime.heat import Heat
+from sim.runtime.polling import Watch
 
 
-class TripPoint:
-    """Watches one node and caps the operating points of its domains.
-
-    While the device idles, the exact time at which the node would reach the trip decides the next poll; if it never will,
-    polling stops until power rises again.
-    """
+class Zone(Watch):
+    """Trips of one node with the same domains and governor. ``switched_j`` gives the switching energy of each domain until now."""
 
     def __init__(
         self,
         clock: Clock,
-        trip: Trip,
-        policy: ThrottlingPolicy,
         heat: Heat,
-        domains: list[Domain],
         number: int,
+        trips: Sequence[Trip],
+        governor: ThermalGovernor,
+        domains: Sequence[Domain],
+        power_w: Sequence[Sequence[float]],
         is_idle: Callable[[], bool],
-        power_w: Callable[[], dict[str, float]],
+        drawn_w: Callable[[], dict[str, float]],
+        switched_j: Callable[[], list[float]],
     ) -> None:
-        self._clock, self._heat, self._policy, self._domains, self._number = clock, heat, policy, domains, number
-        self._is_idle, self._power_w = is_idle, power_w
-        self._node = heat.names.index(trip.node)
-        self._polling_s = max(float(trip.polling_s), 1e-3)
-        self._trip_c, self._hysteresis_k = float(trip.temperature_c), float(trip.hysteresis_k)
-        self._deepest = max(len(domain.frequencies_hz) for domain in domains) - 1
-        self._last_c = heat.ambient_c
-        self.state = 0
+        super().__init__(clock, heat, trips[0].node, min(float(trip.polling_s) for trip in trips), is_idle, drawn_w)
+        self._number, self._governor, self._domains, self._switched_j = number, governor, domains, switched_j
+        ordered = sorted(trips, key=lambda trip: float(trip.temperature_c))
+        views = [TripView(float(trip.temperature_c), float(trip.hysteresis_k), trip.limits, trip.ceilings, trip.control) for trip in ordered]
+        actors = [Actor(domain.name, watts) for domain, watts in zip(domains, power_w, strict=True)]
+        self._view = ZoneView(views, actors, self._polling_s, last_c=heat.ambient_c)
+        self._energy_j = [0.0] * len(domains)
+        self._polled_s = 0.0
 
-    def start(self) -> None:
-        self._poll_at(self._polling_s)
+    @property
+    def state(self) -> int:
+        """The deepest cooling state of the zone."""
+        return max(actor.state for actor in self._view.actors)
 
-    def _poll_at(self, time_s: float) -> None:
-        """At the first moment of the grid at or after ``time_s``."""
-        steps = math.ceil(time_s / self._polling_s - 1e-9)
-        self._clock.at(steps * self._polling_s, OBSERVERS, self._poll)
-
-    def _poll(self, _: Any) -> None:
-        temperature_c = self._heat.temperatures_c()[self._node]
-        state = self._policy.decide(TripView(temperature_c, self._last_c, self._trip_c, self._hysteresis_k, self.state, self._deepest))
-        self._last_c = temperature_c
-        if state != self.state:
-            self.state = state
-            for domain in self._domains:
+    def look(self, temperature_c: float) -> float:
+        view = self._view
+        view.temperature_c = temperature_c
+        if self._governor.needs_power:
+            self._measure()
+        states = self._governor.decide(view)
+        view.last_c = temperature_c
+        for actor, domain, state in zip(view.actors, self._domains, states, strict=True):
+            if state != actor.state:
+                actor.state = state
                 domain.limit(self._number, state)
-        self._poll_next(temperature_c)
+        return -math.inf if any(states) else self._governor.begins_c(view)
 
-    def _poll_next(self, temperature_c: float) -> None:
-        soon_s = self._clock._now + self._polling_s
-        if self.state or temperature_c >= self._trip_c or not self._is_idle():
-            self._poll_at(soon_s)
-            return
-        reached_s = self._heat.time_to_reach(self._node, self._trip_c, self._power_w())
-        if reached_s is not None:
-            self._poll_at(max(soon_s, self._clock._now + reached_s))
-            return
-        self._heat.sleepers.append(self._wake)
-
-    def _wake(self) -> None:
-        self._poll_at(self._clock._now)
+    def _measure(self) -> None:
+        """Mean switching power of each domain since the poll before."""
+        now, energies = self._clock._now, self._switched_j()
+        seconds = now - self._polled_s
+        for actor, domain, energy_j, before_j in zip(self._view.actors, self._domains, energies, self._energy_j, strict=True):
+            actor.requested_w = (energy_j - before_j) / seconds if seconds > 0 else 0.0
+            actor.index = domain.position
+        self._energy_j, self._polled_s = energies, now

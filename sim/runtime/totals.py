@@ -18,7 +18,7 @@ def totals(engine: Engine) -> dict[str, Any]:
 
     ``operators``: kernels of completed segments. ``busy_s``: by unit. ``bound_s``: by unit, how much of that was spent in kernels
     bound by ``compute``, ``memory``, ``overhead``. ``memory_traffic_bytes``: of all units. ``events``: of the event queue.
-    ``resident_bytes``: by program. ``battery_life_s``: of a full battery at the run's average power, absent without a battery.
+    ``resident_bytes``: by program.
     """
     busy_s = dict.fromkeys(engine.device.units, 0.0)
     bound_s = {unit: {COMPUTE: 0.0, MEMORY: 0.0, OVERHEAD: 0.0} for unit in engine.device.units}
@@ -30,7 +30,7 @@ def totals(engine: Engine) -> dict[str, Any]:
             traffic += timing.bytes_per_s * timing.run_s
             for name, share in _bounds(segment, timing).items():
                 bound_s[unit][name] += share * timing.run_s
-    found: dict[str, Any] = {
+    return {
         "operators": operators,
         "events": next(engine.clock._eid),
         "busy_s": busy_s,
@@ -41,14 +41,9 @@ def totals(engine: Engine) -> dict[str, Any]:
         "model_loads": engine.residency.loads,
         "evictions": engine.residency.evictions,
         "resident_bytes": {program.name: program.resident_bytes for program in engine.deployment.programs},
-        "cooling_states": [trip.state for trip in engine.board.trips],
+        "cooling_states": [zone.state for zone in engine.board.zones],
         "final_temperature_c": dict(zip(engine.board.heat.names, engine.board.heat.temperatures_c(), strict=True)),
     }
-    battery = engine.device.battery
-    energy_j = sum(engine.trace.energy_j.values())
-    if battery is not None and energy_j > 0:
-        found["battery_life_s"] = float(battery.capacity_c) * float(battery.nominal_v) / (energy_j / engine.duration_s)
-    return found
 
 
 def _bounds(segment: SegmentTimings, timing: Timing) -> dict[str, float]:

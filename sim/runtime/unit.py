@@ -15,6 +15,7 @@ from sim.runtime.clock import ENDS, Alarm, Clock
 from sim.runtime.execution import Execution
 from sim.runtime.frequency import Domain
 from sim.runtime.recorder import Recorder
+from sim.runtime.sleep import Sleep
 from sim.runtime.timing import Timing
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class ComputeUnit:
         self._queue: list[tuple[tuple[float, ...], int, Execution]] = []
         self._sequence = 0
         self._choosing = False
+        self.sleep: Sleep | None = None  # set where the unit has idle states
+        self._awake_s = 0.0  # when it has left its idle state
         self._busy = False  # as the domain knows it: going on with other work at the same moment is no change
 
     def submit(self, execution: Execution) -> None:
@@ -96,6 +99,8 @@ class ComputeUnit:
             self._busy = False
             if self.domain.sampled:
                 self.domain.unit_stopped()
+            if self.sleep is not None:
+                self.sleep.idle()
         if self.board.stale:
             self.board.refresh()
 
@@ -113,6 +118,8 @@ class ComputeUnit:
             self._busy = True
             if self.domain.sampled:
                 self.domain.unit_started()
+            if self.sleep is not None:
+                self._awake_s = now + self.sleep.wake()
         board.refresh()
 
     def leave(self, execution: Execution) -> None:
@@ -133,11 +140,23 @@ class ComputeUnit:
                 execution.stop = execution.segment.rows
             else:
                 execution.set_stop(execution.piece_row)
+            if self._awake_s > now:
+                self._wait_awake(execution, now)
+        elif self._awake_s > now:
+            execution.place(now, execution.piece_row, timing)
+            self._wait_awake(execution, now)
         else:
             row = self.row_now(execution)
             self.close_piece(execution, now, row)
             execution.place(now, row, timing)
         self.arm(execution)
+
+    def _wait_awake(self, execution: Execution, now: float) -> None:
+        """The unit is still leaving its idle state: the segment begins when it is awake."""
+        execution.origin_s += self._awake_s - now
+        execution.piece_s = self._awake_s
+        if execution.yield_s < inf:
+            execution.set_stop(execution.piece_row)
 
     def row_now(self, execution: Execution) -> float:
         return execution.row_at(self.clock._now)

@@ -6,49 +6,28 @@ The checks read the plain data, so that they all run although parts of a scenari
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path as FilePath
-from typing import Any
 
+from device_models.catalog.batteries import cell_names
 from device_models.spec import DeviceSpec
 from sim.errors import EdgesimError, Problem
-from sim.registry import near_names
 from sim.scenario.arrival_trace import read_arrival_trace, round_s
+from sim.scenario.climate_checks import climate_findings
 from sim.scenario.files import is_model_file, missing_file
+from sim.scenario.known import Finding, Known, near, unknown_name
 from sim.scenario.model import LONGEST_S, TraceArrivals, stage_names
 from sim.scenario.positions import Path, Places
 from sim.scenario.raw import Raw
-from sim.scenario.schema_problems import MAX_PROBLEMS, described
+from sim.scenario.schema_problems import MAX_PROBLEMS
 
-MAX_REQUESTS = 1e9
-_NAMES_COMPARED = 300  # comparing names takes time, and somebody may have thousands
+__all__ = ["Finding", "Known", "check_scenario"]
+
+MAX_REQUESTS = 1e8  # a request leaves some hundred bytes of trace
 _TRACE_COLUMN = str(TraceArrivals.model_fields["column"].default)
 _NOT_PER_WORKLOAD = ("power", "skin_temperature", "die_temperature", "memory", "storage", "battery_life", "per")
-
-
-@dataclass(frozen=True)
-class Known:
-    """Names that exist in the registries of other layers; None: not checked.
-
-    ``option_problem(model, option, value)`` says what is wrong with one option of a zoo model, or None.
-    """
-
-    models: frozenset[str] | None = None
-    runtimes: frozenset[str] | None = None
-    schedulers: frozenset[str] | None = None
-    governors: frozenset[str] | None = None
-    option_problem: Callable[[str, str, Any], str | None] | None = None
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A mistake at a path of the scenario, shown at the value or at its key."""
-
-    path: Path
-    what: str
-    at_key: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,17 +43,6 @@ def check_scenario(data: object, places: Places, device: DeviceSpec | None, know
     context = _Context(Raw(data), device, known, directory)
     found = islice(chain.from_iterable(check(context) for check in _CHECKS), MAX_PROBLEMS)
     return [one if isinstance(one, Problem) else places.problem(one.path, one.what, at_key=one.at_key) for one in found]
-
-
-def _name(raw: Raw, what: str, known: Collection[str] | None) -> Iterator[Finding]:
-    """A finding if the text at ``raw`` is not among the known names."""
-    name = raw.text()
-    if known is not None and name is not None and name not in known:
-        yield Finding(raw.path, f"unknown {what} {described(name)}; {_near(name, known)}")
-
-
-def _near(name: str, known: Collection[str]) -> str:
-    return near_names(name, islice(known, _NAMES_COMPARED)) if known else "there is none"
 
 
 def _models(context: _Context) -> Iterator[Finding]:
@@ -94,7 +62,7 @@ def _source(context: _Context, source: Raw, text: str) -> Iterator[Finding]:
             yield Finding(source.path, problem)
         return
     if context.known.models is not None and text not in context.known.models and missing_file(path) is not None:
-        what = f"unknown model {text!r}, neither in the zoo nor a file beside the scenario; {_near(text, context.known.models)}"
+        what = f"unknown model {text!r}, neither in the zoo nor a file beside the scenario; {near(text, context.known.models)}"
         yield Finding(source.path, what)
 
 
@@ -109,7 +77,7 @@ def _options(context: _Context, source: str, options: Raw) -> Iterator[Finding]:
 
 
 def _runtime(context: _Context, runtime: Raw) -> Iterator[Finding]:
-    unknown = list(_name(runtime, "runtime", context.known.runtimes))
+    unknown = list(unknown_name(runtime, "runtime", context.known.runtimes))
     yield from unknown
     if not unknown and context.device and (name := runtime.text()) and name not in context.device.runtimes:
         yield Finding(runtime.path, f"runtime {name!r} does not exist for {context.device.name}; it has {', '.join(context.device.runtimes)}")
@@ -132,7 +100,7 @@ def _unit(context: _Context, unit: Raw) -> Iterator[Finding]:
         return
     kinds = {spec.kind for spec in device.units.values()}
     if name not in kinds and name not in device.units:
-        yield Finding(unit.path, f"{device.name} has no unit {name!r}; {_near(name, {*kinds, *device.units})}")
+        yield Finding(unit.path, f"{device.name} has no unit {name!r}; {near(name, {*kinds, *device.units})}")
 
 
 def _pipelines(context: _Context) -> Iterator[Finding]:
@@ -140,7 +108,7 @@ def _pipelines(context: _Context) -> Iterator[Finding]:
     for _, workload in context.root.get("workloads").items():
         stages = workload.get("pipeline").entries()
         for stage in stages:
-            yield from _name(stage.get("model"), "model", models)
+            yield from unknown_name(stage.get("model"), "model", models)
             if stage.get("unit").value is not None:
                 yield from _unit(context, stage.get("unit"))
             elif stage.get("work").value is not None:
@@ -168,7 +136,7 @@ def _stage_order(stages: list[Raw]) -> Iterator[Finding]:
             waits[name] = [names[position - 1]] if position else []
             continue
         for entry in after.entries():
-            yield from _name(entry, "stage", known)
+            yield from unknown_name(entry, "stage", known)
         waits[name] = [text for entry in after.entries() if (text := entry.text()) in known and text is not None]
     if cycle := _cycle(waits):
         stage = stages[names.index(cycle[0])]
@@ -244,16 +212,19 @@ def _times(context: _Context) -> Iterator[Finding]:
 
 def _policies(context: _Context) -> Iterator[Finding]:
     scheduler = context.root.get("scheduler")
-    yield from _name(scheduler, "scheduling policy", context.known.schedulers)
+    yield from unknown_name(scheduler, "scheduling policy", context.known.schedulers)
     for unit, policy in scheduler.items():
-        yield from _name(policy, "scheduling policy", context.known.schedulers)
+        yield from unknown_name(policy, "scheduling policy", context.known.schedulers)
         if unit != "default":
             yield from _key_of(context, policy.path, unit)
-    for domain, governor in context.root.get("governors").items():
-        yield from _name(governor, "governor", context.known.governors)
-        if context.device and domain not in context.device.domains:
-            what = f"{context.device.name} has no DVFS domain {domain!r}; {_near(domain, context.device.domains)}"
-            yield Finding(governor.path, what, at_key=True)
+
+
+def _climate(context: _Context) -> Iterator[Finding]:
+    yield from climate_findings(context.root, context.device, context.known)
+
+
+def _battery(context: _Context) -> Iterator[Finding]:
+    yield from unknown_name(context.root.get("battery").get("cell"), "cell", cell_names())
 
 
 def _key_of(context: _Context, path: Path, unit: str) -> Iterator[Finding]:
@@ -265,10 +236,20 @@ def _budgets(context: _Context) -> Iterator[Finding]:
     workloads = context.root.get("workloads").keys()
     for name, budget in context.root.get("budgets").get("per").items():
         if name not in workloads:
-            yield Finding(budget.path, f"unknown workload {name!r}; {_near(name, workloads)}", at_key=True)
+            yield Finding(budget.path, f"unknown workload {name!r}; {near(name, workloads)}", at_key=True)
         for key, limit in budget.items():
             if key in _NOT_PER_WORKLOAD:
                 yield Finding(limit.path, f"{key} is a budget of the whole run, not of one workload; move it up to budgets", at_key=True)
 
 
-_CHECKS: tuple[Callable[[_Context], Iterator[Finding | Problem]], ...] = (_models, _default_runtime, _pipelines, _arrivals, _times, _policies, _budgets)
+_CHECKS: tuple[Callable[[_Context], Iterator[Finding | Problem]], ...] = (
+    _models,
+    _default_runtime,
+    _pipelines,
+    _arrivals,
+    _times,
+    _policies,
+    _climate,
+    _battery,
+    _budgets,
+)

@@ -93,6 +93,16 @@ def _names(device: DeviceSpec, places: Places, known: Known) -> Iterator[Problem
         yield from _name(unit.cost_class, "cost class", cost_classes(), places, ("units", name, "cost_class"))
     for name, domain in device.domains.items():
         yield from _name(domain.governor, "governor", known.governors, places, ("domains", name, "governor"))
+    thermal = device.thermal
+    yield from _name(thermal.governor, "thermal governor", known.thermal_governors, places, ("thermal", "governor"))
+    for index, trip in enumerate(thermal.trips):
+        if trip.governor is not None:
+            yield from _name(trip.governor, "thermal governor", known.thermal_governors, places, ("thermal", "trips", index, "governor"))
+        if trip.temperature_c <= device.default_ambient_c:
+            what = f"{trip.temperature_c:g} degC is not above the device's ambient, {device.default_ambient_c:g} degC: it would throttle for ever"
+            yield places.problem((*_HERE, "thermal", "trips", index, "temperature"), what)
+    if thermal.fan is not None:
+        yield from _name(thermal.fan.governor, "fan governor", known.fan_governors, places, ("thermal", "fan", "governor"))
     for index, runtime in enumerate(device.runtimes):
         yield from _name(runtime, "runtime", known.runtimes, places, ("runtimes", index))
 

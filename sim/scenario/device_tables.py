@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from device_models.battery_spec import spread_open_circuit
 from device_models.spec import spread_points, spread_provenance
 from sim.scenario.positions import Path, Places
 
@@ -18,6 +19,10 @@ def spread_tables(data: Any, places: Places, at: Path) -> Any:
         return data
     units = _each(data.get("units"), lambda unit, name: _unit(unit, places, (*at, "units", name)))
     domains = _each(data.get("domains"), lambda domain, name: _domain(domain, places, (*at, "domains", name)))
+    battery = data.get("battery")
+    if isinstance(battery, dict) and "open_circuit_voltage" in battery:
+        points = _voltages(battery["open_circuit_voltage"], places, (*at, "battery", "open_circuit_voltage"))
+        data = {**data, "battery": {**battery, "open_circuit_voltage": points}}
     return {**data, **({"units": units} if "units" in data else {}), **({"domains": domains} if "domains" in data else {})}
 
 
@@ -49,6 +54,20 @@ def _domain(domain: dict[str, Any], places: Places, path: Path) -> dict[str, Any
             _copy(places, (*cell, column), (*path, index, name))
             _copy(places, (*cell, column), (*path, index, name, "value"))
     return {**domain, "operating_points": points}
+
+
+def _voltages(raw: Any, places: Places, path: Path) -> Any:
+    try:
+        points = spread_open_circuit(raw)
+    except ValueError:
+        return raw  # the specification reports it
+    if points is not raw:
+        for index in range(len(points)):
+            _copy(places, (*path, "table", index), (*path, index))
+            for column, name in enumerate(("charge", "voltage")):
+                _copy(places, (*path, "table", index, column), (*path, index, name))
+                _copy(places, (*path, "table", index, column), (*path, index, name, "value"))
+    return points
 
 
 def _values(raw: Any, places: Places, path: Path) -> Any:

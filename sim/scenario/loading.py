@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -12,6 +12,8 @@ from pydantic import ValidationError
 
 from device_models.spec import DeviceSpec
 from sim.errors import EdgesimError, Problem
+from sim.scenario.battery_choice import with_battery
+from sim.scenario.charging import ChargingProfile
 from sim.scenario.checks import Known, check_scenario
 from sim.scenario.device_file import resolve_device
 from sim.scenario.files import digest, is_model_file
@@ -24,12 +26,16 @@ from sim.scenario.yaml_source import YamlDocument, parse_yaml, read_yaml
 
 @dataclass(frozen=True)
 class LoadedScenario:
-    """A scenario, the device it resolves to, and where it came from. ``directory``: relative files are looked for there."""
+    """A scenario, the device it resolves to, and where it came from.
+
+    ``directory``: relative files are looked for there. ``places``: where each value was written, for what is found wrong later.
+    """
 
     scenario: Scenario
     device: DeviceSpec
     directory: FilePath
     file: str
+    places: Places = field(default_factory=Places, repr=False, compare=False)
 
     def canonical(self) -> dict[str, Any]:
         """Everything that determines the result, as JSON-able data: two scenarios with equal data give equal results.
@@ -48,7 +54,8 @@ class LoadedScenario:
         sources = [model.source for model in self.scenario.models.values() if model.source]
         models = [source for source in sources if is_model_file(source) or (self.directory / source).is_file()]
         traces = [workload.arrival.file for workload in self.scenario.workloads.values() if isinstance(workload.arrival, TraceArrivals)]
-        return sorted({*models, *traces})
+        profiles = [self.scenario.charging.file] if isinstance(self.scenario.charging, ChargingProfile) else []
+        return sorted({*models, *traces, *profiles})
 
 
 def load_scenario(
@@ -76,7 +83,7 @@ def load_scenario(
     scenario, device, found = _validated(data, places, known or Known(), folder)
     if problems or found or scenario is None or device is None:
         raise EdgesimError(_in_order(problems, found))
-    return LoadedScenario(scenario, device, folder, file)
+    return LoadedScenario(scenario, device, folder, file, places)
 
 
 def _read(source: str | FilePath | Mapping[str, Any]) -> tuple[YamlDocument, str, FilePath]:
@@ -116,6 +123,9 @@ def _validated(data: Any, places: Places, known: Known, folder: FilePath) -> tup
         device, of_device = resolve_device(data.get("device"), places, folder, known)
         checked = [*of_device, *check_scenario(data, places, device, known, folder)]
         problems += [problem for problem in checked if (problem.file, problem.line, problem.column, problem.path) not in wrong]
+    if scenario is not None and device is not None:
+        device, of_battery = with_battery(device, scenario, places, folder)
+        problems += of_battery
     return scenario, device, problems
 
 

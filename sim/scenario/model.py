@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from device_models.battery_spec import Ohm
 from device_models.figure import Figure, Quantity
+from sim.scenario.charging import Charging
 
 
 def _not_bool(raw: Any) -> Any:
@@ -186,6 +188,18 @@ class MemoryUse(Part):
     when_full: Literal["error", "evict"] = Field(default="error", description="evict: the least recently used model is reloaded from storage when needed")
 
 
+class BatteryUse(Part):
+    """The battery of this run: the device's own, a cell of the catalogue, or either with changed values."""
+
+    cell: Name | None = Field(default=None, description="a cell of the catalogue instead of the device's own battery, such as cr2032")
+    initial: Annotated[Figure, Quantity("ratio", gt=0, le=1)] = Field(default=Figure(1.0), description="state of charge at the start, such as 80 %")
+    capacity_c: Annotated[Figure, Quantity("charge", gt=0)] | None = Field(default=None, alias="capacity", description="such as 5000 mAh")
+    resistance_ohm: Ohm | None = Field(default=None, alias="resistance", description="internal, such as 80 mohm")
+    cutoff_v: Annotated[Figure, Quantity("voltage", gt=0)] | None = Field(
+        default=None, alias="cutoff_voltage", description="below it the device switches off, such as 3 V"
+    )
+
+
 class Budgets(Part):
     """Limits the run is judged by; any left out is not judged. Latencies are of the worst workload unless ``per`` names one."""
 
@@ -205,7 +219,7 @@ class Budgets(Part):
     accuracy: Probability | None = Field(default=None, description="top-1 or the model's own metric, at least; unknown fails")
     miss_rate: Probability | None = Field(default=None, description="share of requests later than their deadline, at most")
     drop_rate: Probability | None = Field(default=None, description="share of requests that were dropped, at most")
-    battery_life_s: PositiveTime | None = Field(default=None, alias="battery_life", description="at the run's average power, at least")
+    battery_life_s: PositiveTime | None = Field(default=None, alias="battery_life", description="at the run's powers, without charging, at least")
     per: dict[Name, Budgets] = Field(default_factory=dict, description="budgets of single workloads: {camera: {latency_p99: 33 ms}}")
 
 
@@ -215,6 +229,45 @@ def _device_tag(raw: Any) -> str:
 
 def _scheduler_tag(raw: Any) -> str:
     return "policy per unit" if isinstance(raw, dict) else "one policy"
+
+
+def _governor_tag(raw: Any) -> str:
+    return "governor with tunables" if isinstance(raw, dict) else "governor"
+
+
+class Tuned(BaseModel):
+    """A policy by its name, and values of its tunables."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: Name
+
+    @property
+    def tunables(self) -> dict[str, Any]:
+        """Tunable -> value as written; the policy reads them."""
+        return dict(self.model_extra or {})
+
+
+GovernorChoice = Annotated[Annotated[Name, Tag("governor")] | Annotated[Tuned, Tag("governor with tunables")], Discriminator(_governor_tag)]
+
+
+def tuned(choice: str | Tuned) -> Tuned:
+    """A choice of policy with its tunables, whichever way it was written."""
+    return Tuned(name=choice) if isinstance(choice, str) else choice
+
+
+class ThermalUse(BaseModel):
+    """The thermal governor of the device's trip points, and values of its tunables."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    governor: Name | None = Field(default=None, description="thermal governor, see `edgesim policies`; each trip point's own if absent")
+    node: Name | None = Field(default=None, description="only for trip points of this thermal node; for all if absent")
+
+    @property
+    def tunables(self) -> dict[str, Any]:
+        """Tunable -> value as written; the governor reads them."""
+        return dict(self.model_extra or {})
 
 
 DeviceChoice = Annotated[Annotated[str, Tag("device name")] | Annotated[dict[str, Any], Tag("device with changes")], Discriminator(_device_tag)]
@@ -236,7 +289,15 @@ class Scenario(Part):
     seed: Whole = Field(default=0, ge=0, lt=2**63, description="of all random numbers; the same seed gives the same result")
     scheduler: SchedulerChoice = Field(default="fifo", description="policy of every unit, or {unit: policy, default: policy}")
     preemption: bool = Field(default=False, description="a more urgent request takes over at the next kernel border")
-    governors: dict[Name, Name] = Field(default_factory=dict, description="DVFS domain -> governor; the device's own if absent")
+    governors: dict[Name, GovernorChoice] = Field(
+        default_factory=dict, description="DVFS domain -> governor, or {name: governor, tunable: value}; the device's own if absent"
+    )
+    thermal: ThermalUse = Field(default=ThermalUse(), description="thermal governor and its tunables; the device's own if absent")
+    cooling: Name | None = Field(default=None, description="cooling variant of the device, such as bare or heat_sink; as the device stands if absent")
+    fan: GovernorChoice | None = Field(default=None, description="fan governor, or {name: governor, tunable: value}; the fan's own if absent")
+    idle: Name = Field(default="menu", description="idle policy: which idle state a unit enters that has nothing to do")
     memory: MemoryUse = Field(default=MemoryUse(), description="what happens when the memory is full")
+    battery: BatteryUse = Field(default=BatteryUse(), description="the state of charge at the start, and changes to the battery")
+    charging: Charging | None = Field(default=None, description="what feeds the battery: kind usb, solar or profile; nothing if absent")
     budgets: Budgets = Field(default=Budgets(), description="the limits of the verdict: VALID if all hold")
     trace: Literal["full", "requests"] = Field(default="full", description="requests: keep no spans (for very long runs)")

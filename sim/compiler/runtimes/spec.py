@@ -140,6 +140,7 @@ class Runtime(Spec):
     pipeline: tuple[Any, ...] = Field(description="passes, in order: a name, or {name: {option: value}}")
     precisions: dict[Literal["float32", "float16", "int8", "w8a16", "w4a16", "int4"], PrecisionRule]
     arena: Arena = Arena()
+    weights: Literal["copied", "in_place"] = Field(default="copied", description="in_place: read where they are stored, if that is in the address space")
     default_threads: int | None = Field(default=None, ge=1, description="CPU threads; the unit's cores if absent")
     read_share: Share = Field(default=_MAPPED, description="share of the storage's rate at which a model is read")
     file_overhead: Share = Field(default=_FILE_OVERHEAD, description="model file beyond its weights, relative")

@@ -130,10 +130,12 @@ def _read_parameter(layer: Layer, token: str) -> None:
         if parts[0] != str(len(elements)):
             raise layer.problem(f"array {key} announces {parts[0][:20]} elements and has {len(elements)}")
         layer.parameters[ARRAY - number] = elements
+    elif text.startswith('"'):
+        layer.parameters[number] = text.strip('"')  # a word or a formula, which may hold commas
     elif "," in text:
         layer.parameters[number] = [_read_number(layer, part) for part in text.split(",")]
     else:
-        layer.parameters[number] = _read_number(layer, text) if _NUMBER.match(text) else text.strip('"')
+        layer.parameters[number] = _read_number(layer, text) if _NUMBER.match(text) else text
 
 
 def _read_number(layer: Layer, text: str) -> int | float:

@@ -154,11 +154,21 @@ def _matmul(node: Node) -> None:
 @handles("FusedMatMul", domain=CONTRIB)
 def _fused_matmul(node: Node) -> None:
     """A product with transposed operands and a factor."""
-    if node.attribute("transBatchA", 0) or node.attribute("transBatchB", 0):
-        raise node.refuse("transposes batch dimensions, which is not supported")
     attributes = {f"transpose_{which}": True for which in "ab" if node.attribute(f"trans{which.upper()}", 0)}
-    y = node.step("MatMul", [node.operand(0, "weight"), node.operand(1, "weight")], attributes, name=node.name)[0]
+    operands = [_batch_last_but_one(node, index, which) for index, which in enumerate("AB")]
+    y = node.step("MatMul", operands, attributes, name=node.name)[0]
     node.bind_step(0, _scaled(node, y, float(node.attribute("alpha", 1.0))))
+
+
+def _batch_last_but_one(node: Node, index: int, which: str) -> str:
+    """An operand of ``FusedMatMul``. With ``transBatch`` its first dimension belongs behind the batch ones; the transposition that
+    ONNX Runtime merged into the product stands in the graph again, as other runtimes run it."""
+    name, rank = node.operand(index, "weight"), len(node.shape(index))
+    if not node.attribute(f"transBatch{which}", 0):
+        return name
+    if rank < 3:
+        raise node.refuse(f"transposes batch dimensions of operand {index}, which has {rank} dimensions")
+    return node.step("Transpose", [name], {"perm": (*range(1, rank - 1), 0, rank - 1)}, name=f"{node.name}.batch_{which.lower()}")[0]
 
 
 def _scaled(node: Node, y: str, factor: float) -> str:

@@ -188,8 +188,12 @@ def _pad(node: Node) -> None:
 def _gather(node: Node) -> None:
     table = node.stored(0)
     axis = _axis(node, int(node.attribute("axis", 0)), len(node.shape(0)))
-    is_table = table is not None and (table.is_floating or table.is_quantized)
-    node.emit("Gather", [node.operand(0, "weight" if is_table else "constant"), node.operand(1, "constant")], {"axis": axis})
+    node.emit("Gather", [node.operand(0, "weight" if table is not None and _is_embedding(table) else "constant"), node.operand(1, "constant")], {"axis": axis})
+
+
+def _is_embedding(table: Stored) -> bool:
+    """Numbers of the network, not of its shapes; bytes may be dequantized only after the look-up."""
+    return table.is_floating or table.is_quantized or (table.trained and table.dtype in (DType.I8, DType.I4) and len(table.shape) > 1)
 
 
 @handles("Expand")

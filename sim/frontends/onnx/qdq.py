@@ -4,7 +4,7 @@ A file in Q/DQ form computes with real numbers between explicit conversions; run
 
 1. ``DequantizeLinear`` of a constant is no operator: the stored tensor keeps its integer format and carries its scales.
 2. An operator joins a group if every activation it reads comes from a ``Dequantize`` with known scale, and its single result is read only by one
-   ``Quantize`` with known scale. Clamps (Relu, Clip) between operator and ``Quantize`` belong to the group.
+   ``Quantize`` with known scale, and its weights, if it has any, are integers. Clamps (Relu, Clip) between operator and ``Quantize`` belong to the group.
    The operator then reads the integer tensors directly and its result (each result along the chain) has the format and
    scale of the ``Quantize``, which disappears; a ``Dequantize`` disappears with its last reader.
 3. Whatever does not form a full group (a real input somewhere, a result also read unquantized, operators without integer meaning such
@@ -15,10 +15,12 @@ Whether a device has an integer kernel for the operator is for the compiler to s
 
 from __future__ import annotations
 
+from sim.frontends.onnx.elements import FLOATING
 from sim.graph.ir import Graph, Op
 
 # Clamps: they keep the scale of what they clamp, so a producer's requantization does them; other activations would need a scale of their own.
 _CHAIN = ("Relu", "Relu6", "ReluN1To1", "Clip")
+_WEIGHTED = ("Conv", "ConvTranspose", "Dense", "MatMul", "PRelu", "LSTM", "GRU", "RNN")
 _NEVER = (
     "Quantize",
     "Dequantize",
@@ -83,13 +85,18 @@ class _Grouping:
                 return []
             chain.append(op)
             activations = [other for other in op.inputs if other and not self.graph.tensors[other].is_stored]
-            if not activations:
+            if not activations or self._has_real_weights(op):
                 return []
             if all(self._is_dequantized(other) for other in activations):
                 return chain
             if op.type not in _CHAIN or len(activations) != 1:
                 return []
             name = activations[0]
+
+    def _has_real_weights(self, op: Op) -> bool:
+        """A layer whose weights were left in floating point computes in it, between its neighbours' integers."""
+        weights = self.graph.tensors[op.inputs[1]] if op.type in _WEIGHTED and len(op.inputs) > 1 and op.inputs[1] else None
+        return weights is not None and weights.is_stored and weights.dtype in FLOATING
 
     def _is_dequantized(self, name: str) -> bool:
         op = self.producers.get(name)

@@ -32,6 +32,20 @@ def stored_values(path: Path, offset: int, size: int, kind: str, shape: Shape, d
     return raw.reshape(shape).transpose(perm) if perm is not None else raw.reshape(shape)
 
 
+class Unrolled:
+    """Counts what the loops of a file put into the graph: a hostile one counts to a billion."""
+
+    LIMIT = 10_000  # rounds and operators
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def spend(self, entries: int, what: str) -> None:
+        self.count += entries
+        if self.count > self.LIMIT:
+            raise ModelError(f"{what}: unrolled, this loop has more than {self.LIMIT:,} operators; export the model for shorter sequences")
+
+
 class Context:
     """The import of one file. Handlers read inputs with :meth:`x` and :meth:`weight`, constants with :meth:`constant`, and add with :meth:`emit`."""
 
@@ -47,6 +61,14 @@ class Context:
         self.warnings: list[str] = []
         self.sparse: dict[str, int] = {}
         self._weights: dict[tuple[Any, ...], str] = {}
+        self.unrolled = Unrolled()
+        self.depth = 0  # of subgraphs inside each other
+
+    def share(self, outer: Context, *, quiet: bool) -> None:
+        """Become the import of a subgraph inside ``outer``: the same graph under construction, tensors of its own."""
+        self.builder, self.sparse, self.state_outputs = outer.builder, outer.sparse, outer.state_outputs
+        self._weights, self.unrolled, self.depth = outer._weights, outer.unrolled, outer.depth + 1
+        self.warnings = [] if quiet else outer.warnings
 
     # --- the file's tensors -------------------------------------------------------------------------------------
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from sim.errors import ModelError, Problem
 from sim.frontends.limits import check_shape, check_sizes
 from sim.frontends.tflite.context import Context
+from sim.frontends.tflite.control import STRUCTURED, enter_control_flow
 from sim.frontends.tflite.fold import FOLDABLE, fold
 from sim.frontends.tflite.reader import DAMAGE, OperatorRecord, TensorRecord, TfliteFile, open_tflite
 from sim.frontends.tflite.table import CONTROL_FLOW, CUSTOM, HANDLERS, NOT_MODELLED
@@ -50,7 +52,7 @@ def _import(file: TfliteFile, shapes: Mapping[str, int], unknown_operators: Unkn
     graph = ctx.builder.graph
     graph.outputs = list(dict.fromkeys([*outputs, *ctx.state_outputs]))
     graph.notes |= {"source": str(file.path), "format": "tflite"}
-    if file.subgraphs > 1:
+    if file.subgraphs > 1 and not ctx.unrolled.count:
         ctx.warnings.append(f"only the main one of {file.subgraphs} subgraphs was imported")
     if ctx.sparse:
         graph.notes["sparse_weights"] = dict(ctx.sparse)  # tensor -> bytes stored
@@ -98,6 +100,9 @@ def _binding_names(record: TensorRecord, axis: int) -> list[str]:
 def _enter(ctx: Context, op: OperatorRecord, unknown_operators: Unknown) -> None:
     if op.code in CONTROL_FLOW:
         raise ModelError(f"{op.label}: control flow is not supported: {CONTROL_FLOW[op.code]}")
+    if op.code in STRUCTURED:
+        enter_control_flow(ctx, op, partial(_enter, unknown_operators=unknown_operators))
+        return
     if op.code in FOLDABLE and fold(ctx, op):
         return
     handler = CUSTOM.get(op.custom) if op.code == "CUSTOM" else HANDLERS.get(op.code)

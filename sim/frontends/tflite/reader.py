@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -99,7 +99,7 @@ class _Defaults:
 
 @dataclass(frozen=True)
 class TfliteFile:
-    """The main subgraph. ``buffers``: (offset, bytes) of the stored values, (0, 0) if there are none."""
+    """One subgraph. ``buffers``: (offset, bytes) of the stored values, (0, 0) if there are none; ``subgraph(i)`` gives another one."""
 
     path: Path
     tensors: list[TensorRecord]
@@ -108,6 +108,7 @@ class TfliteFile:
     outputs: tuple[int, ...]
     buffers: list[tuple[int, int]]
     subgraphs: int
+    subgraph: Callable[[int], TfliteFile]
     data: mmap
 
 
@@ -135,16 +136,24 @@ def open_tflite(path: Path) -> Iterator[TfliteFile]:
 def _read_model(path: Path, model: Any, data: mmap) -> TfliteFile:
     if not model.SubgraphsLength():
         raise ModelError("the file holds no graph")
-    graph = model.Subgraphs(0)
     buffers = [_place(model.Buffers(i), len(data)) for i in range(model.BuffersLength())]
-    taken: set[str] = set()
     copies = Copies()
-    copies.take(graph, 1, 2)
-    tensors = [_read_tensor(i, graph.Tensors(i), taken, copies) for i in range(graph.TensorsLength())]
-    codes = [_read_code(model.OperatorCodes(i), copies) for i in range(model.OperatorCodesLength())]
-    operators = [_read_operator(i, graph.Operators(i), codes, len(tensors), copies) for i in range(graph.OperatorsLength())]
-    inputs, outputs = _indices(graph.InputsAsNumpy(), len(tensors), "the graph"), _indices(graph.OutputsAsNumpy(), len(tensors), "the graph")
-    return TfliteFile(path, tensors, operators, inputs, outputs, buffers, model.SubgraphsLength(), data)
+    codes: list[tuple[str, str]] = []
+
+    @cache
+    def subgraph(index: int) -> TfliteFile:
+        if not 0 <= index < model.SubgraphsLength():
+            raise ModelError(f"damaged file: an operator runs subgraph {index} of {model.SubgraphsLength()}")
+        graph = model.Subgraphs(index)
+        taken: set[str] = set()
+        copies.take(graph, 1, 2)
+        tensors = [_read_tensor(i, graph.Tensors(i), taken, copies) for i in range(graph.TensorsLength())]
+        codes[:] = codes or [_read_code(model.OperatorCodes(i), copies) for i in range(model.OperatorCodesLength())]
+        operators = [_read_operator(i, graph.Operators(i), codes, len(tensors), copies) for i in range(graph.OperatorsLength())]
+        inputs, outputs = _indices(graph.InputsAsNumpy(), len(tensors), "the graph"), _indices(graph.OutputsAsNumpy(), len(tensors), "the graph")
+        return TfliteFile(path, tensors, operators, inputs, outputs, buffers, model.SubgraphsLength(), subgraph, data)
+
+    return subgraph(0)
 
 
 def _place(buffer: Any, size: int) -> tuple[int, int]:

@@ -13,9 +13,9 @@ Handler = Callable[[Context, OperatorRecord], None]
 HANDLERS: dict[str, Handler] = {**convolution.HANDLERS, **elementwise.HANDLERS, **movement.HANDLERS, **recurrent.HANDLERS, **detection.HANDLERS}
 CUSTOM: dict[str, Handler] = detection.CUSTOM
 
-_BRANCHES = "how often a subgraph runs depends on the data; export the model without control flow (unroll loops, split the model at the branch)"
+_BRANCHES = "what its subgraph costs is not in the graph; export the model without control flow (unroll loops, split the model at the branch)"
 # Refused whatever the scenario says: their cost is in subgraphs that no data mover stands for.
-CONTROL_FLOW = dict.fromkeys(("IF", "WHILE", "CALL", "STABLEHLO_WHILE", "STABLEHLO_COMPOSITE", "STABLEHLO_CUSTOM_CALL", "DELEGATE"), _BRANCHES)
+CONTROL_FLOW = dict.fromkeys(("CALL", "STABLEHLO_WHILE", "STABLEHLO_COMPOSITE", "STABLEHLO_CUSTOM_CALL", "DELEGATE"), _BRANCHES)
 
 _TABLES = "hash tables of strings are looked up outside the network; cut them off before exporting"
 _TRANSFORM = "signal transforms are not modelled; compute features in a stage of their own"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
-from sim.errors import EdgesimError
+from sim.errors import EdgesimError, Problem
 from sim.registry import near_names
 
 Value = int | float | str | bool
@@ -92,15 +92,18 @@ class ZooEntry:
     accuracy: Accuracy | None = None
     note: str = ""
 
+    def option_problem(self, option: str, value: Any) -> str | None:
+        """What is wrong with an option and its value, None if nothing is."""
+        if option not in self.options:
+            return f"model {self.name!r} has no option {option!r}; {near_names(option, self.options)}"
+        what = self.options[option].problem(value)
+        return f"option {option!r} of model {self.name!r} {what}" if what else None
+
     def settings(self, given: Mapping[str, Any]) -> dict[str, Value]:
         """Every option's value. Raises EdgesimError naming each option that is unknown or absurd."""
-        problems = [f"model {self.name!r} has no option {key!r}; {near_names(key, self.options)}" for key in given if key not in self.options]
-        for key, value in given.items():
-            what = self.options[key].problem(value) if key in self.options else None
-            if what:
-                problems.append(f"option {key!r} of model {self.name!r} {what}")
+        problems = [problem for key, value in given.items() if (problem := self.option_problem(key, value))]
         if problems:
-            raise EdgesimError("\n".join(problems))
+            raise EdgesimError(Problem(what=problem) for problem in problems)
         return {key: option.convert(given.get(key, option.default)) for key, option in self.options.items()}
 
 

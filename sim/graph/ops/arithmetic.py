@@ -65,14 +65,14 @@ def _infer_arg(op: Op, inputs: Sequence[Tensor | None]) -> list[TensorType]:
 
 
 def _work_spread(kind: Kind) -> WorkOf:
-    """Kernels that read all inputs: geometry of the first input's plane."""
+    """Kernels that read all inputs: geometry of the first input's plane, all rows of it, whatever image it may be part of."""
 
     def work(op: Op, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> dict[str, Any]:
         x = need(op, inputs, 0)
         last = x.shape[-1] if x.shape else 1
         rows = x.elements // max(last, 1)
         extra = {"exp_elements": x.elements} if kind is Kind.SOFTMAX else {}
-        return {"kind": kind, "h_in": rows, "h_out": rows, "c_in": last, "c_out": last, **extra}
+        return {"kind": kind, "batch": 1, "h_in": rows, "w_in": 1, "h_out": rows, "w_out": 1, "c_in": last, "c_out": last, **extra}
 
     return work
 

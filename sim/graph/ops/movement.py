@@ -234,7 +234,7 @@ define("Expand", _infer_expand, Kind.PERMUTE)
 define("Tile", _infer_tile, Kind.PERMUTE)
 define("RotaryEmbedding", same_as_first, Kind.EXP, elementwise=False)  # x [B, heads, T, D]; cos and sin tables are constants
 define("CacheAppend", _infer_cache, _work_cache)
-define("TopK", _infer_top_k, Kind.DETECT)
+define("TopK", _infer_top_k, Kind.EXP, elementwise=False)  # one pass, a partial sort of its own per element (estimated as dear as a transcendental)
 define("NonMaxSuppression", None, Kind.DETECT)
 define("DetectionOutput", None, Kind.DETECT)
 for _name in ("GatherElements", "GatherND", "ScatterND", "ScatterElements", "GridSample", "RoiAlign", "Range", "NonZero", "OneHot", "Stack"):

@@ -8,6 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sim.policies.tunables import Tunable, Tunables
 from sim.registry import Registry
 
 PELT_HALF_LIFE_S = 0.032  # Linux kernel/sched/pelt.c: a contribution halves after 32 periods of 1024 us
@@ -26,10 +27,27 @@ class DomainView:
     requested_hz: float  # what the governor asked for last time (may lie between operating points)
 
 
-class Governor(ABC):
-    """Decides a frequency at each sampling time. Stateless: what it may remember is in the view."""
+SAMPLING = Tunable("time", "between samplings", 1e-4, 60.0)
+SHARE = Tunable("ratio", "share of the time, 0 to 1 or in %", 0.0, 1.0)
+
+
+class Governor(Tunables, ABC):
+    """Decides a frequency at each sampling time. Stateless: what it may remember is in the view.
+
+    A tunable ``sampling`` sets ``sampling_s``.
+    """
 
     sampling_s: float | None = None  # None: decides once, at the start
+    rate_limit: float | None = 0.0  # after a change no other is decided for so long, seconds; None: 1.5 transition latencies
+
+    @property
+    def sampling(self) -> float:
+        return self.sampling_s or 0.0
+
+    @sampling.setter
+    def sampling(self, seconds: float) -> None:
+        self.sampling_s = seconds
+
     uses_load = True  # False: decides by the moment's utilisation alone, and says by ``band`` when it decides otherwise
 
     @abstractmethod
@@ -73,4 +91,3 @@ def closest(frequencies_hz: Sequence[float], wanted_hz: float) -> int:
     if upper == 0 or frequencies_hz[upper] - wanted_hz <= wanted_hz - frequencies_hz[upper - 1]:
         return upper
     return upper - 1
-

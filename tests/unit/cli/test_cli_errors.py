@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ def test_every_mistake_of_a_file_is_shown(edgesim: Callable[..., Any], scenario:
 
 def test_unknown_shipped_scenario_lists_the_near_ones(edgesim: Callable[..., Any]) -> None:
     done = edgesim("run", "phone_camra")
-    assert done.code == 2 and "did you mean 'phone_camera'?" in done.err
+    assert done.code == 2 and "did you mean 'phone_camera'" in done.err
 
 
 @pytest.mark.parametrize("command", ["run", "validate"])
@@ -74,3 +76,18 @@ def test_compare_refuses_what_is_no_result(edgesim: Callable[..., Any], tmp_path
     (tmp_path / "a.json").write_text(text)
     done = edgesim("compare", tmp_path / "a.json", tmp_path / "a.json")
     assert done.code == 2 and "a.json: is no" in done.err
+
+
+def test_validate_prints_bare_places_of_all_that_would_keep_a_file_from_running(edgesim: Callable[..., Any], scenario: Path) -> None:
+    scenario.write_text(scenario.read_text().replace("runtime: tflite, precision: int8", "runtime: ncnn, precision: w4a16"))
+    done = edgesim("validate", scenario)
+    assert done.code == 2 and not done.out
+    assert done.err == f"{scenario}:5:3: models.keyword: ncnn makes no w4a16 models; known: as_stored, float16, float32, int8\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("command", [["devices"], ["schema"], ["run", "camera_and_keyword", "--quiet"]])
+def test_full_disk_under_standard_output(command: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-m", "sim.cli.main", *command], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "error: cannot write the output: No space left on device\n")

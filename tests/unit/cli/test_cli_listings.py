@@ -78,3 +78,13 @@ def test_profile_top_and_threads(edgesim: Callable[..., Any]) -> None:
 def test_profile_prints_a_graph(edgesim: Callable[..., Any]) -> None:
     done = edgesim("profile", "ds_cnn", "--device", "raspberry_pi_4", "--print-graph")
     assert done.code == 0 and "Conv" in done.out
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "100", "120"])
+@pytest.mark.parametrize("command", ["devices", "runtimes", "scenarios", "policies"])
+def test_lists_fit_the_terminal_and_lose_nothing(edgesim: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, command: str, columns: str) -> None:
+    shown = edgesim(command).out.splitlines()
+    monkeypatch.setenv("COLUMNS", columns)
+    narrow = edgesim(command).out.splitlines()
+    assert max(map(len, narrow)) <= int(columns)
+    assert sorted("".join(narrow).replace(" ", "")) == sorted("".join(shown).replace(" ", ""))

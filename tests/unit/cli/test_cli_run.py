@@ -110,3 +110,16 @@ def test_compare_two_results(edgesim: Callable[..., Any], scenario: Path, tmp_pa
     assert done.code == 0 and "Raspberry Pi 5" in done.out and "latency.p99" in done.out
     same = json.loads(edgesim("compare", tmp_path / "a.json", scenario, "--json", "--all").out)
     assert same and all(row["a"] == row["b"] for row in same)
+
+
+def test_interrupt_while_files_are_written_leaves_nothing(edgesim: Callable[..., Any], scenario: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sim.report.export.write_chrome_trace", interrupted)
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "metrics.json").write_text("before")
+    for folder in ("deep/new", "old"):
+        assert edgesim("run", scenario, "--out", tmp_path / folder).code == 130
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["metrics.json", "old", "small.yaml"]
+    assert (tmp_path / "old" / "metrics.json").read_text() == "before"

@@ -135,6 +135,21 @@ def test_loading_reads_the_file_and_prepares_the_units(phone, chain):
     assert on_cpu.first_inference_s == pytest.approx(0.5 * seconds(on_cpu, phone))
 
 
+def test_storage_is_the_size_of_the_file_until_the_runtime_converts_it(phone, chain):
+    graph = chain()
+    graph.notes["structure_bytes"] = 12_345
+    assert compile_model(graph, phone, runtime="tflite").storage_bytes == graph.stored_bytes() + 12_345
+    converted = compile_model(graph, phone, runtime="tflite", precision="float16")
+    assert converted.storage_bytes == pytest.approx(converted.weights_bytes * 1.02)
+
+
+def test_what_does_not_fit_is_noted(phone, chain):
+    graph = chain()
+    assert not any("does not fit" in note for note in compile_model(graph, phone, runtime="tflite").notes)
+    graph.notes["structure_bytes"] = 2 * float(phone.storage.capacity_bytes)
+    assert compile_model(graph, phone, runtime="tflite").notes[0].startswith("does not fit into the storage of test_phone: ")
+
+
 def test_live_bytes_never_exceed_the_arena(phone, chain):
     program = compile_model(chain(), phone, runtime="tflite")
     work = program.kernels.work
@@ -173,8 +188,8 @@ def test_notes_name_the_calibration_and_uncovered_kinds(phone):
 
 def test_an_operator_that_runs_nowhere_is_an_error_that_names_it(phone):
     b = GraphBuilder("net")
-    graph = b.finish(b.add("Add", [b.input("x", (4,), b.dtype.I64), b.input("y", (4,), b.dtype.I64)], name="sum"))
-    with pytest.raises(ModelError, match=r"operator sum \(Add\) runs on no unit of test_phone under tensorrt: gpu: Add in i64"):
+    graph = b.finish(b.add("Add", [b.input("x", (4,), b.dtype.F64), b.input("y", (4,), b.dtype.F64)], name="sum"))
+    with pytest.raises(ModelError, match=r"operator sum \(Add\) runs on no unit of test_phone under tensorrt: gpu: Add in f64"):
         compile_model(graph, phone, runtime="tensorrt")
 
 

@@ -6,11 +6,13 @@ import pytest
 from pydantic import ValidationError
 
 from device_models.catalog.catalog import device_names, load_device
+from device_models.work import DType
 from sim.compiler import compile_model, lower, pipeline_for
 from sim.compiler.runtimes import Runtime, describe, runtime, runtime_names
 from sim.compiler.runtimes.spec import _figures
 from sim.errors import EdgesimError
 from sim.frontends.zoo import build
+from sim.graph.builder import GraphBuilder
 from sim.passes import Pass
 
 USED = sorted({(device, name) for device in device_names() for name in load_device(device).runtimes})
@@ -104,3 +106,11 @@ def test_a_wrong_file_is_refused(changes, message):
     Runtime.model_validate(_raw())
     with pytest.raises((ValidationError, EdgesimError), match=message):
         Runtime.model_validate(_raw(**changes))
+
+
+def test_indices_of_64_bits_run_on_a_gpu_under_tensorrt():
+    """Token positions and masks are computed in int64; the engine has no CPU to fall back to."""
+    b = GraphBuilder("indices")
+    ids = b.input("ids", (1, 8), DType.I64)
+    program = compile_model(b.finish(b.add("Add", [ids, b.input("offset", (1,), DType.I64)])), load_device("jetson_orin_nano"), runtime="tensorrt")
+    assert [segment.unit for segment in program.segments] == ["gpu"]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from device_models.catalog.batteries import cell_names
 from device_models.catalog.catalog import cost_classes, device_names, device_path, load_device, sources
 from device_models.compute import LAWS, max_frequency_hz
 from device_models.figure import PROVENANCES
 from device_models.provenance import figures
+from device_models.spec import BatterySpec
 from device_models.units import DIMENSIONS
 
 REQUIRED = {
@@ -74,6 +76,7 @@ def test_every_parameter_of_a_cost_class_has_a_known_source() -> None:
 def test_every_source_is_used() -> None:
     used = {row.source for name in device_names() for row in figures(load_device(name))}
     used |= {figure.source for cost_class in cost_classes().values() for table in (cost_class.values, *cost_class.tables.values()) for figure in table.values()}
+    used |= {row.source for cell in cell_names() for row in figures(BatterySpec.model_validate({"cell": cell}))}
     assert used == set(sources())
 
 

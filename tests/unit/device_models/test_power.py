@@ -1,14 +1,13 @@
-"""Power, operating points and the ideal battery: closed forms."""
+"""Power and operating points: closed forms."""
 
 from __future__ import annotations
 
 import pytest
 
-from device_models.battery import Battery
 from device_models.catalog.catalog import load_device
 from device_models.dvfs import OperatingTable
 from device_models.power import capacitance_from_power, dynamic_w, idle_w, leakage_w, memory_w, running_w
-from device_models.spec import BatterySpec, DvfsDomain, MemorySpec, UnitPower
+from device_models.spec import DvfsDomain, MemorySpec, UnitPower
 
 UNIT = UnitPower.model_validate({"dynamic_capacitance": "0.5 nF", "leakage": "100 mW", "leakage_doubling": 25, "idle": "5 mW"})
 
@@ -76,23 +75,3 @@ def test_voltages_are_those_of_the_points() -> None:
     assert TABLE.highest_voltage == pytest.approx(0.9)
     bare = OperatingTable.of(DvfsDomain.model_validate({"operating_points": [{"frequency": "1 GHz"}]}))
     assert bare.voltage(0) is None
-
-
-CELL = BatterySpec.model_validate({"capacity": "1000 mAh", "nominal_voltage": "3.7 V"})
-
-
-def test_battery_energy_is_charge_times_voltage() -> None:
-    assert Battery.full(CELL).energy_j == pytest.approx(3600 * 3.7, rel=1e-12)
-
-
-def test_battery_drains_by_energy_and_stops_at_empty() -> None:
-    half = Battery.full(CELL).drained(1800 * 3.7)
-    assert half.state_of_charge == pytest.approx(0.5, rel=1e-12)
-    assert half.drained(1e9).charge_c == 0.0
-    with pytest.raises(ValueError, match="negative"):
-        half.drained(-1.0)
-
-
-def test_battery_life_is_energy_over_power() -> None:
-    assert Battery.full(CELL).life_s(3.7) == pytest.approx(3600, rel=1e-12)
-    assert Battery.full(CELL).life_s(0.0) == float("inf")

@@ -47,7 +47,8 @@ def test_one_source_stands_for_a_table_of_operating_points() -> None:
 
 
 def test_operating_points_may_still_be_written_one_by_one() -> None:
-    assert len(DvfsDomain.model_validate({"operating_points": [{"frequency": "1 GHz"}, {"frequency": "2 GHz", "voltage": "0.9 V"}]}).operating_points) == 2
+    points = [{"frequency": "1 GHz", "voltage": "0.8 V"}, {"frequency": "2 GHz", "voltage": "0.9 V"}]
+    assert len(DvfsDomain.model_validate({"operating_points": points}).operating_points) == 2
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,7 @@ def test_operating_points_may_still_be_written_one_by_one() -> None:
         ({"table": [["1 GHz"]], "colour": "red"}, "colour"),
         ({"table": [["1 V"]]}, "not a unit of frequency"),
         ([], "at least 1"),
+        ({"table": [["1 GHz"], ["2 GHz", "0.9 V"]]}, "no voltage at 1000 MHz; give the voltage of every point, or of none"),
     ],
 )
 def test_wrong_operating_points_are_explained(points: Any, says: str) -> None:

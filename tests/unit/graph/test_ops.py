@@ -392,3 +392,12 @@ def test_no_inputs_at_all_are_a_model_error(type: str) -> None:
         return  # an empty equation is a product of nothing
     with pytest.raises(ModelError):
         infer(op, [])
+
+
+@pytest.mark.parametrize("layout", [None, "NCHW", "NHWC"])
+@pytest.mark.parametrize("name", ["Softmax", "LogSoftmax", "LayerNorm", "GroupNorm", "InstanceNorm", "Reduce", "ArgMax"])
+def test_rows_times_channels_are_the_elements_passed_over(name: str, layout: str | None) -> None:
+    """Whether the tensor is an image or not: a softmax over the 16 bins of a box in [1, 16, 4, 8400] passes over as many elements as there are."""
+    graph, op = single(name, [(1, 16, 4, 8400)], {"axis": 1, "axes": (1,), "groups": 4}, stored=())
+    row = op_work(graph, op, layout)
+    assert row.batch * row.h_in * row.w_in * row.c_in == 16 * 4 * 8400

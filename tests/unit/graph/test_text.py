@@ -100,6 +100,12 @@ def graphs(draw):
     return Graph(draw(NAMES), draw(some), draw(some), tensors, made, draw(ATTRIBUTES))
 
 
+def test_a_tensor_may_have_the_name_of_a_keyword():
+    tensors = {name: Tensor(name, (), DType.F32, role) for name, role in (("x", "input"), ("quantized", "activation"), ("call", "activation"))}
+    graph = Graph("note", ["x"], ["call"], tensors, [Op("input", "Relu", ("x",), ("quantized",)), Op("weight", "Relu", ("quantized",), ("call",))])
+    assert from_text(to_text(graph)) == graph
+
+
 @settings(max_examples=300)
 @given(graphs())
 def test_any_graph_survives_the_way_there_and_back(graph):

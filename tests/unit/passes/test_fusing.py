@@ -27,6 +27,16 @@ def test_a_bias_vector_becomes_the_operand_of_a_dense_layer(net, same, types):
     same(graph, fused)
 
 
+def test_block_scales_stay_when_a_bias_joins_the_layer(net, types):
+    """Operands behind the bias are the scales and zero points of weights quantized in blocks."""
+    y = net.add("Dense", [net.input("x", (2, 8)), net.stored("w", (3, 8)), "", net.stored("scales", (3, 2))])
+    graph = net.finish(net.add("Add", [y, net.stored("b", (3,))]))
+    fused = make_pass("fuse_epilogue")(graph)
+    assert types(fused) == ["Dense"]
+    assert fused.ops[0].inputs == ("x", "w", "b", "scales")
+    assert fused.stored_bytes() == graph.stored_bytes()
+
+
 def test_a_residual_addition_is_fused_where_the_runtime_does(net, same, types):
     x = net.input("x", (1, 3, 4, 4))
     y = net.conv(net.add("Relu", [net.conv(x, 3)]), 3)

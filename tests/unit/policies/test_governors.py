@@ -75,3 +75,25 @@ def test_every_governor_decides_within_its_range_and_knows_when_it_is_quiet(name
                 view.wanted = governor.operating_point(view, governor.decide(view))
                 low, high = governor.band(view)
                 assert low < view.utilisation <= high or (load == 0.0 and low == -math.inf)
+
+
+def test_userspace_goes_where_it_is_told() -> None:
+    assert GOVERNORS["userspace"].tuned({"frequency": "1.1 GHz"}).decide(_view()) == pytest.approx(1100e6)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "load", "wanted_hz"),
+    [
+        ("ondemand", {"up_threshold": "60 %"}, 0.61, 2000e6),
+        ("conservative", {"freq_step": "10 %", "up_threshold": 0.5}, 0.6, 1400e6),
+        ("simple_ondemand", {"upthreshold": 0.5, "downdifferential": 0.1}, 0.4, 0.4 * 1200e6 / 0.45),
+        ("simple_ondemand", {"upthreshold": 0.5, "downdifferential": 0.1}, 0.45, 1200e6),
+    ],
+)
+def test_tunables_change_the_formulas(name: str, values: dict[str, str | float], load: float, wanted_hz: float) -> None:
+    assert GOVERNORS[name].tuned(values).decide(_view(load)) == pytest.approx(wanted_hz)
+
+
+def test_sampling_is_a_tunable() -> None:
+    assert GOVERNORS["schedutil"].tuned({"sampling": "10 ms"}).sampling_s == pytest.approx(0.01)
+    assert GOVERNORS["schedutil"]().sampling_s == pytest.approx(0.004)

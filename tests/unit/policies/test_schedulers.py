@@ -1,4 +1,4 @@
-"""Every registered scheduling and throttling policy: a pure function of what it sees."""
+"""Every registered scheduling policy: a pure function of what it sees."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import pytest
 
 from sim.policies.scheduling import SCHEDULERS
-from sim.policies.throttling import THROTTLING, TripView
 
 
 def _segment(**more: object) -> SimpleNamespace:
@@ -30,23 +29,3 @@ def test_keys_are_comparable_and_repeatable(name: str) -> None:
 def test_what_is_urgent(name: str, urgent: dict[str, float]) -> None:
     policy = SCHEDULERS[name]()
     assert policy.key(_segment(**urgent)) < policy.key(_segment())
-
-
-def _trip(temperature_c: float, last_c: float, state: int) -> TripView:
-    return TripView(temperature_c, last_c, trip_c=40.0, hysteresis_k=2.0, state=state, deepest=3)
-
-
-@pytest.mark.parametrize(
-    ("view", "state"),
-    [
-        (_trip(41.0, 40.0, 0), 1),
-        (_trip(41.0, 40.0, 3), 3),
-        (_trip(41.0, 41.5, 2), 2),
-        (_trip(39.0, 39.5, 2), 2),
-        (_trip(37.0, 37.5, 2), 1),
-        (_trip(37.0, 37.5, 0), 0),
-        (_trip(37.0, 36.5, 2), 2),
-    ],
-)
-def test_step_wise(view: TripView, state: int) -> None:
-    assert THROTTLING["step_wise"]().decide(view) == state

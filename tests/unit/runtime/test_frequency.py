@@ -77,3 +77,29 @@ def test_frequency_change_in_flight_is_timed_exactly() -> None:
     scenario = synthetic.scenario({"a": {"arrival": {"kind": "periodic", "rate": "1 Hz"}}})
     trace = synthetic.run(scenario, synthetic.device(["cpu"], governor="ondemand"), [synthetic.simple("a", "cpu", 0.04, kernels=3)])
     assert trace.requests["end_s"] == pytest.approx([0.01 + 0.0375])
+
+
+@pytest.mark.parametrize("rate_limit_s", [0.0, 0.010, 0.030])
+def test_schedutil_waits_between_changes(rate_limit_s: float) -> None:
+    """PELT from 0 under full load; at each tick of 4 ms, but not sooner than the rate limit allows, the point for 1.25 u."""
+    choice = {"cpu": {"name": "schedutil", "rate_limit": f"{rate_limit_s} s"}}
+    scenario = synthetic.scenario({"a": {"arrival": {"kind": "closed"}}}, 1.0, governors=choice)
+    trace = synthetic.run(scenario, synthetic.device(["cpu"]), [synthetic.simple("a", "cpu", 0.01)])
+    expected, utilisation, position, allowed_s = [(0.0, 0)], 0.0, 0, 0.0
+    for tick in range(1, 250):
+        share = synthetic.POINTS[position] / synthetic.POINTS[-1]
+        utilisation = share + (utilisation - share) * 0.5 ** (0.004 / 0.032)
+        wanted = next((index for index, hz in enumerate(synthetic.POINTS) if hz >= 1.25 * utilisation * synthetic.POINTS[-1] * (1 - 1e-12)), 3)
+        if tick * 0.004 >= allowed_s - 1e-12 and wanted != position:
+            position, allowed_s = wanted, tick * 0.004 + rate_limit_s
+            expected.append((tick * 0.004, wanted))
+    times, clocks = trace.counter("frequency_hz.cpu")
+    assert times == pytest.approx([time_s for time_s, _ in expected])
+    assert clocks.tolist() == [synthetic.POINTS[index] for _, index in expected]
+
+
+def test_userspace_keeps_its_frequency() -> None:
+    choice = {"cpu": {"name": "userspace", "frequency": "600 MHz"}}
+    scenario = synthetic.scenario({"a": {"arrival": {"kind": "closed"}}}, 1.0, governors=choice)
+    trace = synthetic.run(scenario, synthetic.device(["cpu"]), [synthetic.simple("a", "cpu", 0.01)])
+    assert trace.counter("frequency_hz.cpu")[1].tolist() == [0.75e9]

@@ -48,4 +48,4 @@ def test_energy_is_the_sum_of_what_was_drawn() -> None:
     energy = trace.request_energy["energy_j"]
     assert energy == pytest.approx(np.full(20, 0.1 * 0.675 + 0.05e9 * 50e-12), rel=1e-9)
     power = sum(trace.energy_j.values()) / 10.0
-    assert trace.totals["battery_life_s"] == pytest.approx(1.0 * 3600 * 3.6 / power)
+    assert trace.totals["battery"]["life_s"] == pytest.approx(1.0 * 3600 * 3.6 / power)

@@ -183,3 +183,10 @@ def test_an_image_size_of_the_file_can_be_replaced(shared: Path) -> None:
     plain, doubled = (total_macs(import_ncnn(path, shapes=shapes)) for shapes in ({}, {"height": 448, "width": 448}))
     classifier = 1024 * 1000
     assert doubled - classifier == 4 * (plain - classifier)
+
+
+def test_a_quoted_formula_may_hold_commas_and_is_refused_as_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "net.param"
+    path.write_text('7767517\n2 2\nInput in 0 1 in 0=8 1=8 2=4\nReshape r 1 1 in out 6="1,1,//(320,0c)"\n')
+    with pytest.raises(ModelError, match="a shape computed from other blobs"):
+        import_ncnn(path)

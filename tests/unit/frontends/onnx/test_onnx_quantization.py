@@ -218,3 +218,21 @@ def test_the_scales_of_dynamic_quantization_are_no_parameters(tmp_path: Path) ->
     constants = {"w": numpy_helper.from_array(np.ones((4, 5), np.int8), "w"), "weight_scales": f32(5)}
     graph = imported(model_of(nodes, [value("x", [3, 4])], ["y"], constants), tmp_path)
     assert graph.parameters() == 20
+
+
+def test_a_table_that_is_dequantized_after_the_look_up_counts_as_parameters(tmp_path: Path) -> None:
+    """What dynamic quantization makes of an embedding: rows are gathered as bytes and dequantized afterwards."""
+    table = np.zeros((100, 16), np.uint8)
+    nodes = [helper.make_node("Gather", ["table", "ids"], ["rows"]), helper.make_node("DequantizeLinear", ["rows", "scale", "zero"], ["y"])]
+    constants = {"table": table, "scale": np.float32(0.1), "zero": np.uint8(128)}
+    graph = imported(model_of(nodes, [value("ids", [1, 5], TensorProto.INT64)], ["y"], constants), tmp_path)
+    assert graph.parameters() == table.size
+
+
+@pytest.mark.parametrize("type", ["Conv", "ConvTranspose"])
+def test_a_layer_whose_weights_stayed_real_computes_in_real_numbers(tmp_path: Path, type: str) -> None:
+    """Quantizers leave out what they do not know, between conversions of its neighbours."""
+    nodes = [q("x", "a"), dq("a", "b"), helper.make_node(type, ["b", "wr"], ["c"]), q("c", "d"), dq("d", "y")]
+    graph = build(nodes, tmp_path, ["y"], wr=f32(2, 2, 3, 3))
+    assert types(graph) == ["Quantize", "Dequantize", type, "Quantize", "Dequantize"]
+    assert op_work(graph, graph.ops[2]).dtype == DType.F32

@@ -14,6 +14,7 @@ from tflite_models import Net
 from device_models.work import DType
 from sim.errors import EdgesimError, ModelError
 from sim.frontends.tflite import import_tflite
+from sim.frontends.tflite.control import STRUCTURED
 from sim.frontends.tflite.table import CONTROL_FLOW, HANDLERS, NOT_MODELLED
 from sim.graph.ir import Graph
 from sim.graph.work import total_macs
@@ -42,7 +43,7 @@ def out(graph: Graph, index: int = 0) -> tuple[int, ...]:
 
 def test_every_operator_of_the_schema_has_a_handler_or_a_reason() -> None:
     names = {name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)} - {"CUSTOM"}
-    assert names - set(HANDLERS) - set(CONTROL_FLOW) - set(NOT_MODELLED) == set()
+    assert names - set(HANDLERS) - set(CONTROL_FLOW) - STRUCTURED - set(NOT_MODELLED) == set()
     assert set(HANDLERS) & (set(CONTROL_FLOW) | set(NOT_MODELLED)) == set()
 
 
@@ -430,13 +431,75 @@ def test_unknown_custom_operators_are_named_or_become_data_movers(load: Any) -> 
     assert graph.ops[0].type == "Generic" and graph.ops[0].attributes["original"] == "FlexRoll" and "FlexRoll" in graph.notes["warnings"][0]
 
 
+def loop(limit: int, step: int = 1, *, by_data: bool = False) -> Net:
+    """Counts from 0 in ``step`` to ``limit``, each round one layer with the same weights: ``x = relu(w x)``."""
+    net = Net(inputs=(0, 1) if by_data else (0,), outputs=(3,))
+    net.add(1, 8)
+    counter = net.add(kind=2) if by_data else net.stored(np.int32(0), "i4")
+    net.op("WHILE", (counter, 0), net.add(kind=2), net.add(1, 8), options=("WhileOptions", {"CondSubgraphIndex": 1, "BodySubgraphIndex": 2}))
+    test = Net(inputs=(0, 1))
+    test.add(kind=2), test.add(1, 8)
+    test.op("LESS", (0, test.stored(np.int32(limit), "i4")), test.add(kind=6))
+    body = Net(inputs=(0, 1), outputs=(2, 3))
+    body.add(kind=2), body.add(1, 8), body.add(kind=2), body.add(1, 8)
+    body.op("ADD", (0, body.stored(np.int32(step), "i4")), 2, options=("AddOptions", {}))
+    weights = body.stored(np.ones((8, 8)))
+    body.op("FULLY_CONNECTED", (1, weights, -1), 3, options=("FullyConnectedOptions", {"FusedActivationFunction": 1}))
+    net.others = [test, body]
+    return net
+
+
+def test_a_loop_that_counts_is_unrolled(load: Any) -> None:
+    """What Keras makes of a recurrent layer: the weights are stored once and read in every round."""
+    graph = load(loop(7))
+    assert [op.type for op in graph.ops] == ["Dense", "Relu"] * 7
+    assert (total_macs(graph), graph.parameters()) == (7 * 64, 64)
+    assert [op.type for op in load(loop(7, step=3)).ops] == ["Dense", "Relu"] * 3
+
+
+def test_a_loop_without_rounds_gives_back_its_arguments(load: Any) -> None:
+    net = loop(0)
+    net.op("RELU", (3,), net.add(1, 8))
+    net.outputs = (4,)
+    assert [op.type for op in load(net).ops] == ["Relu"]
+
+
+@pytest.mark.parametrize(("condition", "type"), [(True, "Relu"), (False, "Tanh")])
+def test_a_decided_branch_is_entered(load: Any, condition: bool, type: str) -> None:
+    net = Net()
+    net.add(1, 8)
+    net.op("IF", (net.stored(condition, "b1"), 0), net.add(1, 8), options=("IfOptions", {"ThenSubgraphIndex": 1, "ElseSubgraphIndex": 2}))
+    for code in ("RELU", "TANH"):
+        branch = Net()
+        branch.op(code, (branch.add(1, 8),), branch.add(1, 8))
+        net.others.append(branch)
+    assert [op.type for op in load(net).ops] == [type]
+
+
 @pytest.mark.parametrize("mode", ["error", "warn"])
-def test_control_flow_is_refused(load: Any, mode: str) -> None:
+@pytest.mark.parametrize(
+    ("net", "message"),
+    [
+        (loop(7, by_data=True), "depends on the data"),
+        (loop(10**9), "this loop has more than 10,000 operators"),
+        (loop(7, step=0), "this loop has more than 10,000 operators"),
+    ],
+)
+def test_other_loops_are_refused(load: Any, net: Net, message: str, mode: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        load(net, unknown_operators=mode)
+
+
+@pytest.mark.parametrize(
+    ("indices", "message"),
+    [({"CondSubgraphIndex": 0, "BodySubgraphIndex": 0}, "nested more than"), ({"CondSubgraphIndex": 9, "BodySubgraphIndex": 1}, "subgraph 9 of 3")],
+)
+def test_loops_of_damaged_files(load: Any, indices: dict[str, int], message: str) -> None:
     net = Net(subgraphs=3)
     net.add(1, 8)
-    net.op("WHILE", (0,), net.add(1, 8), options=("WhileOptions", {"CondSubgraphIndex": 1, "BodySubgraphIndex": 2}))
-    with pytest.raises(ModelError, match="control flow is not supported"):
-        load(net, unknown_operators=mode)
+    net.op("WHILE", (0,), net.add(1, 8), options=("WhileOptions", indices))
+    with pytest.raises(ModelError, match=message):
+        load(net)
 
 
 def test_variables_are_states_and_their_updates_stay_in_the_graph(load: Any) -> None:

@@ -39,13 +39,14 @@ class Op:
 
 @dataclass
 class Net:
-    """Tensors and operators of the main subgraph, and how many further subgraphs there are."""
+    """Tensors and operators of the main subgraph; ``others``: further ones; ``subgraphs``: how often the main one stands in the file."""
 
     tensors: list[T] = field(default_factory=list)
     ops: list[Op] = field(default_factory=list)
     inputs: tuple[int, ...] = (0,)
     outputs: tuple[int, ...] | None = None
     subgraphs: int = 1
+    others: list[Net] = field(default_factory=list)
     same_names: bool = False
     external: bool = False  # stored values behind the flatbuffer, as in files above 2 GB
 
@@ -154,14 +155,16 @@ def _subgraph(builder: flatbuffers.Builder, net: Net, tensors: list[int], operat
 def _write(net: Net) -> bytes:
     builder = flatbuffers.Builder(1024)
     stored: list[np.ndarray | None] = [None]
-    tensors = []
-    for index, tensor in enumerate(net.tensors):
-        stored += [tensor.data] if tensor.data is not None else []
-        tensors.append(_tensor(builder, "same" if net.same_names else f"tensor {index};fused", tensor, len(stored) - 1 if tensor.data is not None else 0))
-    names = list(dict.fromkeys((op.code, op.custom) for op in net.ops))
+    names = list(dict.fromkeys((op.code, op.custom) for part in (net, *net.others) for op in part.ops))
     codes = [_code(builder, *name) for name in names]
-    operators = [_operator(builder, op, names.index((op.code, op.custom))) for op in net.ops]
-    graphs = [_subgraph(builder, net, tensors, operators) for _ in range(net.subgraphs)]
+    graphs = []
+    for part in (net, *net.others):
+        tensors = []
+        for index, tensor in enumerate(part.tensors):
+            stored += [tensor.data] if tensor.data is not None else []
+            tensors.append(_tensor(builder, "same" if net.same_names else f"tensor {index};fused", tensor, len(stored) - 1 if tensor.data is not None else 0))
+        operators = [_operator(builder, op, names.index((op.code, op.custom))) for op in part.ops]
+        graphs += [_subgraph(builder, part, tensors, operators) for _ in range(part.subgraphs)]
     buffers = []
     for data in stored:
         values = builder.CreateByteVector(data.tobytes()) if data is not None and not net.external else 0

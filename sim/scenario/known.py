@@ -1,0 +1,56 @@
+"""What checks work with: names that exist in other layers, and the findings they report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from sim.registry import near_names
+from sim.scenario.positions import Path
+from sim.scenario.raw import Raw
+from sim.scenario.schema_problems import described
+
+_NAMES_COMPARED = 300  # comparing names takes time, and somebody may have thousands
+
+
+@dataclass(frozen=True)
+class Known:
+    """Names that exist in the registries of other layers; None: not checked.
+
+    ``option_problem(model, option, value)`` says what is wrong with one option of a zoo model, or None;
+    ``tunable_problem(kind, policy, tunable, value)`` with a tunable of a "governor", "thermal governor" or "fan governor".
+    """
+
+    models: frozenset[str] | None = None
+    runtimes: frozenset[str] | None = None
+    schedulers: frozenset[str] | None = None
+    governors: frozenset[str] | None = None
+    option_problem: Callable[[str, str, Any], str | None] | None = None
+    thermal_governors: frozenset[str] | None = None
+    power_governors: frozenset[str] = frozenset()  # thermal governors that look at watts
+    fan_governors: frozenset[str] | None = None
+    idle_policies: frozenset[str] | None = None
+    tunable_problem: Callable[[str, str, str, Any], str | None] | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A mistake at a path of the scenario, shown at the value or at its key."""
+
+    path: Path
+    what: str
+    at_key: bool = False
+
+
+def unknown_name(raw: Raw, what: str, known: Collection[str] | None) -> Iterator[Finding]:
+    """A finding if the text at ``raw`` is not among the known names."""
+    name = raw.text()
+    if known is not None and name is not None and name not in known:
+        yield Finding(raw.path, f"unknown {what} {described(name)}; {near(name, known)}")
+
+
+def near(name: str, known: Collection[str]) -> str:
+    """The names that are like ``name``, for messages."""
+    return near_names(name, islice(known, _NAMES_COMPARED)) if known else "there is none"

@@ -1,0 +1,118 @@
+"""Every shipped scenario runs; those about heat show what their descriptions say."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from sim.experiment.names import known_names
+from sim.experiment.result import Result
+from sim.experiment.simulate import simulate
+from sim.report.metrics import Metrics, measure
+from sim.report.ranking import order
+from sim.scenario.loading import load_scenario
+
+SCENARIOS = Path(__file__).resolve().parents[3] / "scenarios"
+NAMES = sorted(path.stem for path in SCENARIOS.glob("*.yaml"))
+PHONES = ("snapdragon_8_elite_phone", "snapdragon_8_gen_3_phone", "pixel_6", "snapdragon_855_phone")
+
+
+def run(name: str, *overrides: str) -> Result:
+    return simulate(load_scenario(SCENARIOS / f"{name}.yaml", overrides=overrides, known=known_names()))
+
+
+@cache
+def measured(name: str, *overrides: str) -> Metrics:
+    return measure(run(name, *overrides))
+
+
+def p50_s(metrics: Metrics, workload: str, end: str) -> float:
+    assert metrics.drift is not None
+    return float(getattr(metrics.drift.workloads[workload], f"latency_p50_{end}_s"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_runs(name: str) -> None:
+    """Cut down to the first seconds; a language model's answer takes longer than that."""
+    result = run(name, "duration=2 s", "warmup=0 s")
+    metrics = measure(result)
+    assert metrics.energy.total_j > 0
+    assert sum(workload.arrived_count for workload in metrics.workloads.values()) > 0
+    assert sum(workload.done_count + workload.late_count + workload.unfinished_count for workload in metrics.workloads.values()) > 0
+
+
+@pytest.mark.parametrize("phone", PHONES)
+def test_thirty_minutes_slow_a_phone_down(phone: str) -> None:
+    metrics = measured("thirty_minutes", f"device={phone}")
+    assert metrics.drift is not None
+    assert metrics.heat.first_throttle_s is not None
+    assert 60.0 < metrics.heat.first_throttle_s < 1500.0
+    assert metrics.drift.workloads["camera"].throughput_kept_ratio < 0.95
+
+
+def test_the_phones_order_in_the_first_minute_is_not_that_in_the_last() -> None:
+    runs = {phone: measured("thirty_minutes", f"device={phone}") for phone in PHONES}
+    first, last = (order({phone: p50_s(metrics, "camera", end) for phone, metrics in runs.items()}) for end in ("first", "last"))
+    assert first == list(PHONES)
+    assert first.index("pixel_6") < first.index("snapdragon_855_phone")
+    assert last.index("snapdragon_855_phone") < last.index("pixel_6")
+
+
+def test_of_two_phones_alike_at_first_one_stays_nearly_flat() -> None:
+    """The Pixel 6 takes two of five steps from its Edge TPU at 39 degC skin; the other takes one per degree from 43 degC on."""
+    pixel, other = (measured("thirty_minutes", f"device={phone}") for phone in ("pixel_6", "snapdragon_855_phone"))
+    assert p50_s(pixel, "camera", "last") > 1.4 * p50_s(pixel, "camera", "first")
+    assert p50_s(other, "camera", "last") < 1.15 * p50_s(other, "camera", "first")
+
+
+def test_in_a_warmer_room_the_fastest_phone_loses_its_lead() -> None:
+    elite, older = (measured("thirty_minutes", f"device={phone}", "ambient=30 degC") for phone in PHONES[:2])
+    assert p50_s(elite, "camera", "first") < p50_s(older, "camera", "first")
+    assert p50_s(elite, "camera", "last") > 2.0 * p50_s(elite, "camera", "first")
+    assert p50_s(elite, "camera", "last") > 1.05 * p50_s(older, "camera", "last")
+
+
+def test_in_a_cooler_room_two_phones_never_throttle() -> None:
+    for phone in PHONES[2:]:
+        assert not measured("thirty_minutes", f"device={phone}", "ambient=20 degC").heat.domains
+
+
+def test_only_the_bare_raspberry_pi_throttles() -> None:
+    bare, sink, fan = (measured("raspberry_pi_cooling", f"cooling={cooling}") for cooling in ("bare", "armor_case", "ice_tower"))
+    assert bare.heat.throttled_s > 600.0
+    assert bare.heat.die_peak_c is not None and 80.0 < bare.heat.die_peak_c < 86.0
+    assert bare.drift is not None and bare.drift.workloads["camera"].throughput_kept_ratio < 0.6
+    for metrics in (sink, fan):
+        assert not metrics.heat.domains
+        assert metrics.drift is not None and metrics.drift.workloads["camera"].throughput_kept_ratio == pytest.approx(1.0, abs=1e-3)
+    assert sink.heat.die_peak_c is not None and fan.heat.die_peak_c is not None
+    assert fan.heat.die_peak_c < sink.heat.die_peak_c < 80.0
+
+
+def test_the_language_model_slows_down_on_the_cpu_only() -> None:
+    cpu, npu = (measured("sustained_llm", f"runtime={runtime}") for runtime in ("llama_cpp", "qnn"))
+    assert cpu.drift is not None and cpu.drift.workloads["chat"].throughput_kept_ratio < 0.85
+    assert npu.drift is not None and npu.drift.workloads["chat"].throughput_kept_ratio == pytest.approx(1.0, abs=0.01)
+    assert not npu.heat.domains
+    die = cpu.heat.domains["cpu_gold"]
+    assert die.first_s < 600.0, "the die reaches its trip point before the case can"
+
+
+def test_a_hot_car_keeps_its_deadlines_and_a_hotter_one_does_not() -> None:
+    cool, hot, hotter = (measured("hot_car", f"ambient={ambient} degC", "duration=10 min") for ambient in (25, 50, 85))
+    assert not cool.heat.domains and not hot.heat.domains
+    assert cool.heat.die_peak_c is not None and hot.heat.die_peak_c is not None
+    assert hot.heat.die_peak_c - cool.heat.die_peak_c > 25.0, "leakage adds to the difference of the air"
+    assert all(workload.late_count + workload.dropped_count == 0 for workload in hot.workloads.values())
+    assert hotter.heat.throttled_s > 60.0
+    assert any(workload.late_count + workload.dropped_count for workload in hotter.workloads.values())
+    assert hot.power.average_w is not None and cool.power.average_w is not None
+    assert hot.power.average_w > cool.power.average_w
+
+
+def test_a_coin_cell_lasts_years() -> None:
+    metrics = measured("coin_cell_node")
+    assert metrics.power.battery_life_s is not None
+    assert 2 * 365.25 * 86400 < metrics.power.battery_life_s < 10 * 365.25 * 86400
