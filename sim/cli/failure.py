@@ -24,9 +24,9 @@ def report_failure(error: Exception) -> int:
     return INTERNAL_ERROR
 
 
-def print_problems(problems: tuple[Problem, ...], prefix: str = "error: ") -> None:
-    """``file:line:col: path: what`` behind the prefix, on standard error, a line each."""
+def print_problems(problems: tuple[Problem, ...]) -> None:
+    """On standard error, a line each: ``file:line:col: path: what``, which editors can follow; behind ``error: `` if there is no place."""
     for problem in problems[:MAX_SHOWN]:
-        print(prefix + printable(problem), file=sys.stderr)
+        print(("" if problem.file else "error: ") + printable(problem), file=sys.stderr)
     if len(problems) > MAX_SHOWN:
-        print(f"{prefix}and {len(problems) - MAX_SHOWN} more", file=sys.stderr)
+        print(f"and {len(problems) - MAX_SHOWN} more", file=sys.stderr)

@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
             prepare(load(file, args.overrides)).check()
         except EdgesimError as error:
             wrong += 1
-            print_problems(error.problems, prefix="")
+            print_problems(error.problems)
         else:
             print(f"ok {printable(file)}")
     return USER_ERROR if wrong else 0

@@ -16,8 +16,8 @@ def test_every_mistake_of_a_file_is_shown(edgesim: Callable[..., Any], scenario:
     done = edgesim("run", scenario)
     assert done.code == 2 and done.out == ""
     lines = done.err.splitlines()
-    assert all(line.startswith(f"error: {scenario}:") for line in lines)
-    assert [line.split(":")[2] for line in lines] == ["3", "4", "6"]
+    assert all(line.startswith(f"{scenario}:") for line in lines)
+    assert [line.split(":")[1] for line in lines] == ["3", "4", "6"]
     assert "ds_cnn" in lines[2] and "Traceback" not in done.err
 
 
