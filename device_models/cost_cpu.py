@@ -49,14 +49,18 @@ def cpu_costs(work: Work, context: CostContext) -> KernelCosts:
     moved = act_bytes * element_factor(work, context)
     weight_bytes = weight_traffic(work)
     mac_rate = context.by_format(lambda dtype: rates.macs_per_cycle(context, dtype))[work.dtype]
+    mac_cycles = mac_equivalents(work, context, rates.winograd, rates.int8) * prefill_factor(work, context) / mac_rate
+    streams = streams_weights(work, context)
+    cached_s = np.where(streams, 0.0, weight_bytes * cache_s_per_byte)
+    # a stream takes what its bytes or its arithmetic takes, whichever is longer, and is never slower from a cache than from memory
+    stream_s = weight_bytes * (weight_misses / memory_rate + (1.0 - weight_misses) * np.minimum(1.0 / memory_rate, cache_s_per_byte))
+    missed_s = np.where(streams, np.maximum(stream_s - mac_cycles / context.max_hz, 0.0), weight_bytes * weight_misses * weight_miss_s)
     return KernelCosts(
         fixed_s=np.zeros(len(work)),
         overhead_cycles=rates.overhead_cycles * overhead_factor(work, context),
         vector_cycles=np.zeros(len(work)),
-        compute_cycles=mac_equivalents(work, context, rates.winograd, rates.int8) / mac_rate
-        + code_cycles(work, context)
-        + (moved + weight_bytes) / rates.cache_bytes_per_cycle,
-        memory_s=moved * act_misses / rates.memory_bytes_per_s + weight_bytes * weight_misses * weight_miss_s,
+        compute_cycles=mac_cycles + code_cycles(work, context) + moved / rates.cache_bytes_per_cycle + cached_s * context.max_hz,
+        memory_s=moved * act_misses / rates.memory_bytes_per_s + missed_s,
         dram_bytes=act_bytes * act_misses + weight_bytes * weight_misses,
         exponent=1.0,
     )
@@ -187,6 +191,22 @@ def miss_rates(context: CostContext, act_bytes: np.ndarray) -> tuple[np.ndarray,
     return activations, weights
 
 
+def streams_weights(work: Work, context: CostContext) -> np.ndarray:
+    """Products of at most four rows under a runtime made for language models ``[kernels]``: their arithmetic hides behind the weight stream."""
+    if (context.runtime or "") not in context.table("stream"):
+        return np.zeros(len(work), dtype=bool)
+    return np.isin(work.kind, (Kind.FC, Kind.GEMM)) & (work.batch * work.h_out * work.w_out <= 4)
+
+
+def prefill_factor(work: Work, context: CostContext) -> np.ndarray:
+    """Cost of products of many rows ``[kernels]`` relative to the class's, where the runtime has kernels of its own for them."""
+    table = context.table("prefill")
+    low, plain = (float(table.get(f"{context.runtime}.{name}", 1.0)) for name in ("low", "float"))
+    integer_weights = np.isin(work.weight_dtype, INTEGER)
+    many_rows = np.isin(work.kind, (Kind.GEMM,)) & (work.batch * work.h_out * work.w_out > 4)
+    return np.where(many_rows, np.where(integer_weights, low, plain), 1.0)
+
+
 def stream_rates(work: Work, context: CostContext, memory_rate: float) -> np.ndarray:
     """Rate at which weights stream, ``[kernels]`` B/s: runtimes made for language models read them faster than ncnn does.
 
@@ -199,8 +219,7 @@ def stream_rates(work: Work, context: CostContext, memory_rate: float) -> np.nda
         return rates
     width = max(min(context.threads, context.cores), 1)
     streamed = float(share) * float(context.memory.bandwidth_bytes_per_s) * min(1.0, width / 4.0) ** context.value("memory_threads")
-    vector = np.isin(work.kind, (Kind.FC, Kind.GEMM)) & (work.batch * work.h_out * work.w_out <= 4)
-    return np.where(vector, np.maximum(rates, streamed), rates)
+    return np.where(streams_weights(work, context), np.maximum(rates, streamed), rates)
 
 
 def overhead_factor(work: Work, context: CostContext) -> np.ndarray:
