@@ -10,6 +10,7 @@ the upper half of them with the 2.3rd.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -61,12 +62,12 @@ class ThrottledDevice:
         return RcNetwork(ThermalSpec.model_validate(spec))
 
 
-def throttled_run(device: ThrottledDevice, ambient_c: float, duration_s: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """From rest at ambient: times ``[polls]`` s, share of the highest clock from each on ``[polls]``, temperature then ``[polls]`` degC."""
+def throttled_run(device: ThrottledDevice, ambient_c: float, duration_s: float, start_c: float | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """From ``start_c`` (None: ambient): times ``[polls]`` s, share of the highest clock from each on ``[polls]``, temperature then ``[polls]`` degC."""
     network = device.network()
     count = int(duration_s / device.polling_s) + 1
     clocks, degrees = np.empty(count), np.empty(count)
-    state = network.uniform(ambient_c)
+    state = network.uniform(ambient_c if start_c is None else start_c)
     for index in range(count):
         degrees[index] = state[0]
         clocks[index] = device.allowed_clock(float(state[0]))
@@ -83,36 +84,65 @@ def mean_in_bins(times_s: np.ndarray, values: np.ndarray, bins_s: np.ndarray, wi
 
 @dataclass(frozen=True)
 class Shape:
-    """What a throttled run looks like: level after it settled over level at first, and the time to come within a fifth of the plateau."""
+    """What a throttled run looks like: level after it settled over level at first, and when it has come half the way, and near the plateau.
+
+    Times are crossings of the line through the middles of the bins; near is within a fifth of the plateau.
+    """
 
     plateau_ratio: float
+    time_to_middle_s: float
     time_to_plateau_s: float
 
 
 def shape(bins_s: np.ndarray, rates: np.ndarray, width_s: float, settled_s: tuple[float, float] = (120.0, 300.0)) -> Shape:
     """The shape of binned rates ``[bins]``: the plateau is their median in ``settled_s``; the curve is smoothed by the median of three bins."""
     plateau = float(np.median(rates[(bins_s >= settled_s[0]) & (bins_s < settled_s[1])]))
+    first = float(rates[:2].max())
     smooth = np.array([np.median(rates[max(0, index - 1) : index + 2]) for index in range(len(rates))])
-    near = int(np.argmax(smooth <= 1.2 * plateau))
-    return Shape(plateau / float(rates[:2].max()), float(bins_s[near]) + width_s / 2)
+    middles = bins_s + width_s / 2
+    return Shape(plateau / first, _first_at(middles, smooth, (first + plateau) / 2), _first_at(middles, smooth, 1.2 * plateau))
 
 
-def fit_throttled(bins_s: np.ndarray, rates: np.ndarray, width_s: float, guess: ThrottledDevice, ambient_c: float) -> ThrottledDevice:
-    """Dynamic power, heat capacity and band that make a run's clock look like measured ``rates`` ``[bins]`` over their first. Needs scipy."""
+def fit_throttled(bins_s: np.ndarray, rates: np.ndarray, width_s: float, guess: ThrottledDevice, ambient_c: float, sustained_w: float) -> ThrottledDevice:
+    """The device that holds ``sustained_w`` in the end and whose clock looks like measured ``rates`` ``[bins]`` over their first.
+
+    Free are the heat capacity and the sustained clock; resistance, static power and onset are those of ``guess``. Needs scipy.
+    """
     from scipy.optimize import minimize
 
     measured = rates / float(rates[:2].max())
     duration = float(bins_s[-1]) + width_s
 
-    def device(logs: np.ndarray) -> ThrottledDevice:
-        dynamic, capacity, band = np.exp(np.clip(logs, -5, 8)).tolist()
-        return replace(guess, dynamic_w=dynamic, heat_capacity_j_per_k=capacity, band_k=band)
+    def device(free: np.ndarray) -> ThrottledDevice:
+        capacity, clock = math.exp(min(max(float(free[0]), -5.0), 8.0)), 1.0 / (1.0 + math.exp(-min(max(float(free[1]), -8.0), 8.0)))
+        return replace(settling_at(guess, ambient_c, sustained_w, clock), heat_capacity_j_per_k=capacity)
 
-    def error(logs: np.ndarray) -> float:
-        times, clocks, _ = throttled_run(device(logs), ambient_c, duration)
+    def error(free: np.ndarray) -> float:
+        times, clocks, _ = throttled_run(device(free), ambient_c, duration)
         return float(np.mean(np.abs(mean_in_bins(times, clocks, bins_s, width_s) - measured)))
 
-    start = np.log([guess.dynamic_w, guess.heat_capacity_j_per_k, guess.band_k])
-    starts = [start + np.array([0.0, capacity, 0.0]) for capacity in (-0.7, 0.0, 0.7)]
-    results = [minimize(error, begin, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-5, "maxiter": 150}) for begin in starts]
+    begin = math.log(guess.heat_capacity_j_per_k)
+    starts = [np.array([begin + factor, 0.3]) for factor in (-0.7, 0.0, 0.7)]
+    results = [minimize(error, start, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-5, "maxiter": 150}) for start in starts]
     return device(min(results, key=lambda result: float(result.fun)).x)
+
+
+def settling_at(guess: ThrottledDevice, ambient_c: float, sustained_w: float, clock: float) -> ThrottledDevice:
+    """``guess`` with the dynamic power and the band with which it settles at a share ``clock`` of the highest clock and draws ``sustained_w``.
+
+    Raises ValueError where that power is no more than the static one, or does not heat it beyond the onset.
+    """
+    held_c = ambient_c + guess.resistance_k_per_w * sustained_w
+    if sustained_w <= guess.static_w or held_c <= guess.onset_c:
+        raise ValueError(f"{sustained_w:g} W hold {held_c:g} degC: throttling from {guess.onset_c:g} degC never sets in, or only static power is drawn")
+    dynamic = (sustained_w - guess.static_w) / clock**_EXPONENT
+    return replace(guess, dynamic_w=dynamic, band_k=(held_c - guess.onset_c) / (1.0 - clock))
+
+
+def _first_at(times_s: np.ndarray, values: np.ndarray, level: float) -> float:
+    """When ``values`` ``[times]`` first are at or below a level, s: on the line between two of them."""
+    index = int(np.argmax(values <= level))
+    if index == 0:
+        return float(times_s[0])
+    share = (values[index - 1] - level) / (values[index - 1] - values[index])
+    return float(times_s[index - 1] + share * (times_s[index] - times_s[index - 1]))
