@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No time limit an example: shared machines are slow at times. Where CI is set, the same examples every time.
+settings.register_profile("edgesim", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("edgesim")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
