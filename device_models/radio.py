@@ -89,9 +89,9 @@ def tail_phases(radio: RadioSpec, begin_s: float) -> list[Phase]:
 def _in_turn(begin_s: float, steps: Iterable[tuple[State, float, float]]) -> list[Phase]:
     phases = []
     for state, seconds, power_w in steps:
-        if seconds > 0:
-            phases.append(Phase(state, begin_s, begin_s + seconds, power_w))
-            begin_s += seconds
+        if (end_s := begin_s + seconds) > begin_s:
+            phases.append(Phase(state, begin_s, end_s, power_w))
+            begin_s = end_s
     return phases
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from device_models.catalog.batteries import cell_names
 from device_models.catalog.catalog import cost_classes, device_names, device_path, load_device, sources
+from device_models.catalog.radios import radio, radio_names
 from device_models.compute import LAWS, max_frequency_hz
 from device_models.figure import PROVENANCES
 from device_models.provenance import figures
@@ -77,6 +78,7 @@ def test_every_source_is_used() -> None:
     used = {row.source for name in device_names() for row in figures(load_device(name))}
     used |= {figure.source for cost_class in cost_classes().values() for table in (cost_class.values, *cost_class.tables.values()) for figure in table.values()}
     used |= {row.source for cell in cell_names() for row in figures(BatterySpec.model_validate({"cell": cell}))}
+    used |= {row.source for name in radio_names() for row in figures(radio(name))}
     assert used == set(sources())
 
 
