@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from device_models.compute import KernelCosts
 from device_models.work import Work
 
@@ -98,7 +96,3 @@ class Program:
     def copied_bytes(self) -> float:
         """Weights that are copied into memory when it is loaded."""
         return 0.0 if self.weights_in_place else self.weights_bytes
-
-    def segment_lengths(self) -> np.ndarray:
-        """Kernels per segment, ``[segments]``."""
-        return np.array([len(segment) for segment in self.segments])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -62,34 +61,10 @@ def _structure_bytes(graph: Graph, path: Path) -> float:
     return float(size) if path.suffix.lower() == ".param" else max(size - graph.stored_bytes(), 0.0)
 
 
-def model_key(
-    source: str | None,
-    *,
-    directory: Path,
-    layers: Sequence[Mapping[str, Any]] | None = None,
-    input: Mapping[str, Any] | None = None,
-    options: Mapping[str, Any] = {},
-    shapes: Mapping[str, int] = {},
-    unknown_operators: Unknown = "error",
-) -> tuple[Any, ...]:
-    """A hashable key, the same for the same model: a file is known by its path, time of change and size."""
-    place: tuple[Any, ...] = (source,)
-    if source is not None and _suffix(source):
-        path = _file(source, directory)
-        status = path.stat()
-        place = (str(path.resolve()), status.st_mtime_ns, status.st_size)
-    settings = {"layers": layers, "input": input, "options": options, "shapes": shapes, "unknown": unknown_operators}
-    return (*place, json.dumps(settings, sort_keys=True, default=_plain))
-
-
 def _import_layers(name: str, input: Mapping[str, Any] | None, layers: Sequence[Mapping[str, Any]]) -> Graph:
     from sim.frontends.layers import import_layers
 
     return import_layers(name, input, layers)
-
-
-def _plain(value: Any) -> Any:
-    return dict(value) if isinstance(value, Mapping) else list(value) if isinstance(value, tuple | set) else str(value)
 
 
 def _refuse(given: Mapping[str, Any], path: str, why: str) -> None:

@@ -43,17 +43,8 @@ class Net(GraphBuilder):
     def tensor(self, name: str, shape: Sequence[int], dtype: DType | None = None, role: Any = "activation", **more: Any) -> str:
         return super().tensor(name if role in ("input", "activation") else self._scope + name, shape, dtype, role, **more)
 
-    def add_many(
-        self,
-        type: str,
-        inputs: Sequence[str],
-        attributes: dict[str, Any] | None = None,
-        *,
-        name: str | None = None,
-        outputs: int = 1,
-        shapes: Sequence[tuple[Sequence[int], DType]] | None = None,
-    ) -> list[str]:
-        return super().add_many(type, inputs, attributes, name=self._scope + (name or type.lower()), outputs=outputs, shapes=shapes)
+    def _unique_op(self, stem: str) -> str:
+        return super()._unique_op(self._scope + stem)
 
     def constant(self, name: str, shape: Sequence[int], dtype: DType | None = None) -> str:
         """Stored data that is not trained: statistics, tables."""

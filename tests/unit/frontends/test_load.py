@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from sim.errors import EdgesimError
-from sim.frontends.load import load_model, model_key
+from sim.frontends.load import load_model
 
 PARAM = "7767517\n2 2\nInput in 0 1 in 0=4\nReLU r 1 1 in out\n"
 
@@ -60,15 +59,3 @@ def test_options_are_not_for_files(folder: Path) -> None:
 def test_nothing_to_load(folder: Path) -> None:
     with pytest.raises(EdgesimError, match="a model needs a source"):
         load_model(None, directory=folder)
-
-
-def test_the_key_of_a_model_changes_with_its_file_and_its_options(folder: Path) -> None:
-    first = model_key("net.param", directory=folder)
-    assert first == model_key(str(folder / "net.param"), directory=Path("/")) and hash(first)
-    assert first != model_key("net.param", directory=folder, shapes={"in.w": 8})
-    os.utime(folder / "net.param", ns=(1, 1))
-    assert first != model_key("net.param", directory=folder)
-    zoo = [model_key("vgg16", directory=folder, options=options) for options in ({"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": 1, "b": 3})]
-    assert zoo[0] == zoo[1] != zoo[2]
-    layers = [model_key(None, directory=folder, layers=[{"op": "conv", "out": n}], input={"shape": [1]}) for n in (1, 1, 2)]
-    assert layers[0] == layers[1] != layers[2]
