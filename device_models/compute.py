@@ -189,7 +189,7 @@ def _context(
     return CostContext(
         unit=spec,
         memory=device.memory,
-        cost_class=classes[spec.cost_class],
+        cost_class=classes[spec.cost_class].replaced(spec.structure),
         max_hz=max_frequency_hz(device, unit),
         threads=threads,
         cores=len(speeds),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
@@ -33,6 +34,14 @@ class CostClass(Spec):
     def table(self, name: str) -> dict[str, Figure]:
         """A table of the class, empty if it has none."""
         return self.tables.get(name, {})
+
+    def replaced(self, structure: Mapping[str, Mapping[str, Figure]]) -> CostClass:
+        """The class with a unit's own structural parameters in place of its: ``values``, or rows of a table by its name."""
+        if not structure:
+            return self
+        values = {**self.values, **structure.get("values", {})}
+        changed = {name: {**self.table(name), **rows} for name, rows in structure.items() if name != "values"}
+        return self.model_copy(update={"values": values, "tables": {**self.tables, **changed}})
 
 
 def read_cost_classes(raw: dict[str, Any]) -> dict[str, CostClass]:

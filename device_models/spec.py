@@ -174,6 +174,9 @@ class UnitSpec(Spec):
     published_peak_precision: str = "int8"
     sparse_peak: bool = Field(default=False, description="the published peak counts 2:4 sparsity")
     parameters: dict[str, dict[str, Annotated[Figure, Quantity("ratio")]]] = Field(default_factory=dict)
+    structure: dict[str, dict[str, Annotated[Figure, Quantity("ratio")]]] = Field(
+        default_factory=dict, description="structural parameters that replace those of the cost class: `values`, or the name of one of its tables"
+    )
     calibration: str = Field(default="zero-shot", description="zero-shot, 3-shot, or fitted on N networks")
     calibration_error: Annotated[Figure, Quantity("ratio", ge=0)] | None = Field(default=None, description="typical relative error of latency in this regime")
     power: UnitPower
@@ -183,7 +186,7 @@ class UnitSpec(Spec):
     def _formats_with_source(cls, raw: Any) -> Any:
         return spread_provenance(raw)
 
-    @field_validator("parameters", mode="before")
+    @field_validator("parameters", "structure", mode="before")
     @classmethod
     def _parameters_with_source(cls, raw: Any) -> Any:
         return {name: spread_provenance(table) for name, table in raw.items()} if isinstance(raw, dict) else raw

@@ -12,7 +12,7 @@ from device_models.work import Work
 from sim.compiler import heft  # noqa: F401  (it fills the table of placement policies)
 from sim.compiler.cost import as_computed, busy_cores, longest_path, take_costs, unit_costs, weights_read
 from sim.compiler.crossing import EntryCosts, segment_entries
-from sim.compiler.dataflow import dataflow_of
+from sim.compiler.dataflow import Dataflow, dataflow_of
 from sim.compiler.liveness import live_bytes, requirements
 from sim.compiler.load import UnitUse, load_of, weights_in_place
 from sim.compiler.memory_plan import plan_memory
@@ -62,17 +62,39 @@ def compile_model(
     """
     engine = resolve_runtime(runtime or device.runtimes[0])
     _refuse_foreign(engine, device)
+    return compile_lowered(lower_model(graph, engine, precision), device, placement=placement, threads=threads, name=name)
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A graph as a runtime executes it, before any device is known; one serves any number of devices, placements and thread counts."""
+
+    graph: Graph
+    engine: Runtime
+    precision: str
+    flow: Dataflow
+    work: Work
+
+
+def lower_model(graph: Graph, engine: Runtime, precision: str = AS_STORED) -> Lowered:
+    """The passes of ``engine`` for ``precision``, and the work of each kernel. Raises EdgesimError, ModelError as :func:`compile_model`."""
     lowered = lower(graph, engine, precision)
     ops, work = graph_work(lowered)
     if not ops:
         raise ModelError(f"{graph.name}: nothing to run: every operator is a view of stored data")
     flow = dataflow_of(lowered, ops)
-    work = replace(work, on_longest_path=longest_path(flow))
-    support = support_of(lowered, ops, work, targets_of(device, engine))
-    request = Request(device, engine, placement or Placement(), flow, work, support, threads, precision)
+    return Lowered(graph, engine, precision, flow, replace(work, on_longest_path=longest_path(flow)))
+
+
+def compile_lowered(lowered: Lowered, device: DeviceSpec, *, placement: Placement | None = None, threads: int | None = None, name: str = "") -> Program:
+    """The program of a lowered graph on ``device``; see :func:`compile_model`."""
+    engine, flow = lowered.engine, lowered.flow
+    _refuse_foreign(engine, device)
+    support = support_of(flow.graph, flow.ops, lowered.work, targets_of(device, engine))
+    request = Request(device, engine, placement or Placement(), flow, lowered.work, support, threads, lowered.precision)
     placed = place(request)
     layout = _lay_out(request, placed)
-    return _program(request, placed, layout, graph, name, tuple(str(step) for step in pipeline_for(engine, precision)))
+    return _program(request, placed, layout, lowered.graph, name, tuple(str(step) for step in pipeline_for(engine, lowered.precision)))
 
 
 def _refuse_foreign(engine: Runtime, device: DeviceSpec) -> None:

@@ -26,11 +26,7 @@ def _interface_problems(graph: Graph) -> list[str]:
     if not graph.outputs:
         problems.append("the graph has no output")
     problems += [f"tensor {key!r} is named {tensor.name!r}" for key, tensor in graph.tensors.items() if key != tensor.name]
-    problems += [
-        f"tensor {name!r} has shape {list(tensor.shape)}"
-        for name, tensor in graph.tensors.items()
-        if any(extent < 0 for extent in tensor.shape)
-    ]
+    problems += [f"tensor {name!r} has shape {list(tensor.shape)}" for name, tensor in graph.tensors.items() if any(extent < 0 for extent in tensor.shape)]
     return problems
 
 
@@ -72,11 +68,7 @@ def _shape_problems(graph: Graph, op: Op) -> list[str]:
     if len(inferred) != len(op.outputs):
         return [f"{op.name}: {op.type} has {len(op.outputs)} outputs, it makes {len(inferred)}"]
     shapes = [(name, graph.tensors[name].shape, shape) for name, (shape, _) in zip(op.outputs, inferred, strict=True)]
-    return [
-        f"{op.name}: output {name!r} has shape {list(stated)}, {op.type} makes {list(made)}"
-        for name, stated, made in shapes
-        if stated != made
-    ]
+    return [f"{op.name}: output {name!r} has shape {list(stated)}, {op.type} makes {list(made)}" for name, stated, made in shapes if stated != made]
 
 
 def _fusion_problems(graph: Graph, op: Op) -> list[str]:

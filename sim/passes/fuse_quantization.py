@@ -100,5 +100,3 @@ def _drop_unread(graph: Graph) -> None:
     """Dequantize operators nobody reads any more."""
     read = {name for op in graph.ops for name in op.all_inputs} | set(graph.outputs)
     remove_ops(graph, [op for op in graph.ops if op.type == "Dequantize" and op.outputs[0] not in read])
-
-

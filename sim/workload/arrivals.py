@@ -130,5 +130,3 @@ class ClosedLoop:
             return None
         self.sent += 1
         return time_s
-
-

@@ -85,12 +85,7 @@ def _work_matmul(op: Op, inputs: Sequence[Tensor | None], outputs: Sequence[Tens
 def _infer_attention(op: Op, inputs: Sequence[Tensor | None]) -> list[TensorType]:
     """q ``[B, heads, M, D]``, k ``[B, kv_heads, N, D]``, v ``[B, kv_heads, N, Dv]`` -> ``[B, heads, M, Dv]``."""
     q, k, v = (need(op, inputs, i) for i in range(3))
-    if (
-        not len(q.shape) == len(k.shape) == len(v.shape) == 4
-        or q.shape[3] != k.shape[3]
-        or k.shape[:3] != v.shape[:3]
-        or q.shape[1] % k.shape[1]
-    ):
+    if not len(q.shape) == len(k.shape) == len(v.shape) == 4 or q.shape[3] != k.shape[3] or k.shape[:3] != v.shape[:3] or q.shape[1] % k.shape[1]:
         raise refuse(op, f"query {list(q.shape)}, key {list(k.shape)}, value {list(v.shape)} do not fit")
     return [((*q.shape[:3], v.shape[3]), q.dtype)]
 
