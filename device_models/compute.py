@@ -6,7 +6,8 @@ and one line of :data:`LAWS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,10 +17,11 @@ from device_models.cost_array import array_costs
 from device_models.cost_context import MAC_FORMATS, CostContext, weight_traffic
 from device_models.cost_cpu import cpu_costs
 from device_models.cost_gpu import gpu_costs
+from device_models.cost_language import language_npu_costs
 from device_models.cost_mcu import mcu_costs
-from device_models.cost_npu import npu_costs
+from device_models.cost_ort import ort_costs
 from device_models.kernel_costs import KernelCosts, bound, kernel_activity, kernel_seconds, p_norm
-from device_models.spec import DeviceSpec, UnitSpec
+from device_models.spec import DeviceSpec, DvfsDomain, UnitSpec
 from device_models.work import DType, Kind, Work
 
 __all__ = [
@@ -38,12 +40,14 @@ __all__ = [
     "unit_supports",
 ]
 
+EVERY_FORMAT = ("cpu", "mcu")  # kinds of units that carry all number formats, some in software
 LAWS: dict[str, Callable[[Work, CostContext], KernelCosts]] = {
     "cpu": cpu_costs,
     "gpu": gpu_costs,
-    "npu": npu_costs,
+    "npu": language_npu_costs,
     "mcu": mcu_costs,
     "array": array_costs,
+    "ort": ort_costs,
 }
 
 
@@ -68,15 +72,13 @@ def kernel_costs(
     *,
     threads: int = 1,
     cores: int | None = None,
-    team: Sequence[str] = (),
     precision: str = "as_stored",
     runtime: str | None = None,
     network_weight_bytes: float | None = None,
 ) -> KernelCosts:
     """Costs of every kernel of ``work`` on ``unit``, columns ``[kernels]`` (see :class:`KernelCosts` for units).
 
-    ``threads``: CPU threads; ``cores``: cores they may use (the unit's if None, those of ``team`` on top). ``team``: other CPU
-    clusters that work along; time still scales with this unit's clock. ``precision``: ``w8a16`` and ``w4a16`` make float16
+    ``threads``: CPU threads; ``cores``: cores they may use (the unit's if None), the fastest first. ``precision``: ``w8a16`` and ``w4a16`` make float16
     rows of an NPU cost what 16-bit activations cost. ``runtime``: picks parameters fitted with it, if there are any.
     ``network_weight_bytes``: weights of the whole network where ``work`` is only a part of it (decides cache residency).
     Raises ValueError for an unknown unit, and for a number format the unit cannot carry.
@@ -84,7 +86,7 @@ def kernel_costs(
     spec = _unit(device, unit)
     refuse_unsupported(work, spec, unit)
     work = _with_precision(work, spec, precision)
-    context = _context(work, device, unit, threads, cores, tuple(team), runtime, network_weight_bytes)
+    context = _context(work, device, unit, threads, cores, runtime, network_weight_bytes)
     law = LAWS.get(context.cost_class.form)
     if law is None:
         raise ValueError(f"cost class {spec.cost_class!r} has the form {context.cost_class.form!r}, which is none of {', '.join(LAWS)}")
@@ -98,11 +100,12 @@ def invocation_costs(device: DeviceSpec, unit: str, *, precision: str = "as_stor
     """
     spec = _unit(device, unit)
     empty = Work.stack([])
-    context = _context(empty, device, unit, 1, None, (), runtime, 0.0)
+    context = _context(empty, device, unit, 1, None, runtime, 0.0)
     integer_only = not any(name in spec.macs_per_cycle for name in ("float16", "float32", "bfloat16"))
     stored_integer = precision == "as_stored" and dtype in (DType.I8, DType.I16, DType.I4)
     integer = integer_only or stored_integer or precision in ("int8", "int4", "w8a16", "w4a16")
-    key = "int8" if integer else "float"
+    wide = precision in ("w8a16", "w4a16") or (precision == "as_stored" and dtype == DType.I16)
+    key = ("int16" if wide and "int16" in spec.macs_per_cycle else "int8") if integer else "float"
     table = {**context.table(key), **context.table(f"{key}.{runtime}"), **context.parameters(key)}
     values = context.cost_class.values
     fixed = table.get("invocation_s", values.get("invocation_s", 0.0))
@@ -119,7 +122,7 @@ def unit_supports(unit: UnitSpec, dtype: DType) -> bool:
     float32 runs as float16 on GPUs and NPUs that have only that; int32 and bool move through any integer unit, int64 through
     GPUs, whose languages all have it; int16 activations need an int16 rate.
     """
-    if unit.kind in ("cpu", "mcu"):
+    if unit.kind in EVERY_FORMAT:
         return True
     if dtype == DType.I64:
         return unit.kind == "gpu"
@@ -136,7 +139,9 @@ def unit_supports(unit: UnitSpec, dtype: DType) -> bool:
 
 def refuse_unsupported(work: Work, unit: UnitSpec, name: str) -> None:
     """Raise ValueError if any kernel runs in a format the unit cannot carry; a user's own code runs anywhere."""
-    for dtype in np.unique(work.dtype[work.kind != Kind.CODE]):
+    if unit.kind in EVERY_FORMAT:
+        return
+    for dtype in np.flatnonzero(np.bincount(work.dtype[work.kind != Kind.CODE], minlength=1)).tolist():
         if not unit_supports(unit, DType(dtype)):
             formats = ", ".join(sorted(unit.macs_per_cycle))
             raise ValueError(f"unit {name!r} cannot run {DType(dtype).name} kernels: its formats are {formats}; quantize the model or place it on another unit")
@@ -175,33 +180,43 @@ def _with_precision(work: Work, unit: UnitSpec, precision: str) -> Work:
 
 
 def _context(
-    work: Work, device: DeviceSpec, unit: str, threads: int, cores: int | None, team: tuple[str, ...], runtime: str | None, network_weight_bytes: float | None
+    work: Work, device: DeviceSpec, unit: str, threads: int, cores: int | None, runtime: str | None, network_weight_bytes: float | None
 ) -> CostContext:
     if threads < 1 or (cores is not None and cores < 1):
         raise ValueError(f"threads and cores must be at least 1, got {threads} and {cores}")
     spec = _unit(device, unit)
-    classes = cost_classes()
+    own = int(spec.cores) if cores is None else min(cores, int(spec.cores))
+    weights = float((weight_traffic(work) / work.steps).sum()) if network_weight_bytes is None else network_weight_bytes
+    # keyed by identity, which is quick, and holding what it is keyed by, so that no other object can take its place
+    domain = device.domains[spec.domain]
+    key = (id(spec), id(device.memory), id(domain), threads, own, runtime)
+    known = _CONTEXTS.get(key)
+    if known is None:
+        known = _new_context(device, unit, threads, own, runtime), domain
+        _CONTEXTS[key] = known
+        if len(_CONTEXTS) > _MOST_CONTEXTS:
+            _CONTEXTS.popitem(last=False)
+    return replace(known[0], network_weight_bytes=weights)
+
+
+_CONTEXTS: OrderedDict[tuple[object, ...], tuple[CostContext, DvfsDomain]] = OrderedDict()
+_MOST_CONTEXTS = 256
+
+
+def _new_context(device: DeviceSpec, unit: str, threads: int, cores: int, runtime: str | None) -> CostContext:
+    spec, classes = _unit(device, unit), cost_classes()
     if spec.cost_class not in classes:
         raise ValueError(f"unit {unit!r}: no cost class {spec.cost_class!r}; classes: {', '.join(sorted(classes))}")
-    own = int(spec.cores) if cores is None else min(cores, int(spec.cores))
-    fastest = _core_speed(device, unit)
-    speeds = [1.0] * own + [_core_speed(device, other) / fastest for other in team for _ in range(int(_unit(device, other).cores))]
+    speeds = spec.core_speeds[:cores] or (1.0,) * cores
     return CostContext(
         unit=spec,
         memory=device.memory,
         cost_class=classes[spec.cost_class].replaced(spec.structure),
         max_hz=max_frequency_hz(device, unit),
         threads=threads,
-        cores=len(speeds),
-        slowest=min(1.0, *sorted(speeds, reverse=True)[: max(threads, 1)]) if len(speeds) > 1 else 1.0,
-        combined=float(sum(speeds)),
+        cores=cores,
+        speeds=tuple(float(speed) for speed in speeds),
         runtime=runtime,
-        network_weight_bytes=float((weight_traffic(work) / work.steps).sum()) if network_weight_bytes is None else network_weight_bytes,
+        network_weight_bytes=0.0,
         on_chip_bytes=float(spec.on_chip_bytes),
     )
-
-
-def _core_speed(device: DeviceSpec, unit: str) -> float:
-    """Nominal speed of one core, for comparing clusters."""
-    spec = _unit(device, unit)
-    return max_frequency_hz(device, unit) * float(max(spec.macs_per_cycle.values()))

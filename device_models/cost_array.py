@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from device_models.cost_context import CostContext, weight_traffic
+from device_models.cost_context import CostContext, among, weight_traffic
 from device_models.kernel_costs import KernelCosts
 from device_models.work import DType, Kind, Work
 
@@ -29,11 +29,12 @@ def array_costs(work: Work, context: CostContext) -> KernelCosts:
     elements = np.where(work.macs > 0, work.epilogue_elements, np.maximum(work.out_elements, work.in_elements)) + work.exp_elements
     vector = elements / context.value("elements_per_cycle") + np.where(work.kind == Kind.CODE, work.macs / context.value("elements_per_cycle"), 0.0)
     written = context.value("output_cycles_per_element") * work.out_elements * (work.kind != Kind.CODE)
+    filled = weight_traffic(work) / context.value("weight_bytes_per_cycle")  # from memory on chip, in the array's own clock
     return KernelCosts(
         fixed_s=np.zeros(len(work)),
         overhead_cycles=context.value("overhead_cycles") * float(own.get("overhead", 1.0)) * np.maximum(work.steps, 1.0) + vector,
         vector_cycles=vector,
-        compute_cycles=np.maximum(_padded_macs(work, context) / rate, np.where(work.macs > 0, written, 0.0)),
+        compute_cycles=np.maximum(_padded_macs(work, context) / rate, np.where(work.macs > 0, written, 0.0)) + filled,
         memory_s=weight_bytes / weight_rate + act_bytes / bandwidth,
         dram_bytes=weight_bytes + act_bytes,
         exponent=context.value("exponent"),
@@ -56,7 +57,7 @@ def _padded_macs(work: Work, context: CostContext) -> np.ndarray:
         rows = np.minimum(_up(depth, context.value("tile_c_in_deep")) * window, _up(depth, tile_c_in) * _up(window, tile_window))
     product = outputs * _up(work.c_in, tile_c_in)
     depthwise = outputs * tile_c_in * _up(window, tile_window) * context.value("depthwise_share")
-    windowed = np.where(np.isin(work.kind, _WINDOWED), outputs * rows, product)
+    windowed = np.where(among(work.kind, _WINDOWED), outputs * rows, product)
     padded = np.where(work.kind == Kind.DW, depthwise, windowed)
-    padded = np.where(np.isin(work.kind, (Kind.ATTENTION, Kind.RNN)), work.macs, padded)
+    padded = np.where(among(work.kind, (Kind.ATTENTION, Kind.RNN)), work.macs, padded)
     return np.where((work.macs > 0) & (work.kind != Kind.CODE), padded, 0.0)

@@ -1,233 +1,179 @@
 """CPU clusters: per kernel an overhead, multiply-accumulates at the core clock, and bytes through cache and memory.
 
-The form and its parameters were fitted to published ncnn latencies of 53 devices (catalogue, source ``ncnn_fit``)::
+The form and its parameters were fitted to published ncnn latencies (catalogue, source ``ncnn_fit``)::
 
-    T = sum over kernels of [ overhead + X / P + act_bytes * elm * (1/Bc + ma/Bd) + weight_bytes * ((1 - mw)/Bc + mw/Bd) ]
+    T = sum over kernels of [ overhead + X / P + moved / Bc + missed / Bd ]
 
-P, Bc (cache) and the overhead scale with the core clock, Bd (memory) does not. Where the fit's Bd exceeds Bc, a miss costs
-what a hit costs: more cache then never makes a kernel slower.
+``X``: multiply-accumulates weighted by how well each kind runs; ``moved``: bytes through the caches, weighted by what moves them,
+windows gathered for convolutions and weights included; ``missed``: activations and weights that the last-level cache does not
+keep. P, Bc and the overhead scale with the core clock, Bd (memory) does not. Every part falls with more cores, clock, bandwidth and
+cache, so that no kernel ever gets slower from them.
 """
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from device_models.cost_context import CostContext, weight_traffic
+from device_models.cost_context import INTEGER, CostContext, weight_traffic
+from device_models.cost_cpu_unit import CONVOLVES, DEPTHWISE, FORMAT_BYTES, FORMAT_CODES, GATHERS, SATURATES, CpuUnit, cpu_unit
+from device_models.cost_streams import prefill_factor, stream_rates, streams_weights
 from device_models.kernel_costs import KernelCosts
-from device_models.work import DType, Kind, Work
+from device_models.work import Kind, Work
 
-SATURATING = (Kind.PW, Kind.C3, Kind.CONV, Kind.GCONV, Kind.FIRST, Kind.CONVT)
-CONVOLUTIONS = (*SATURATING, Kind.DW)
-PRODUCTS = (Kind.GEMM, Kind.BMM, Kind.ATTENTION)
-INTEGER = (DType.I8, DType.I4, DType.I2, DType.I1)
-_MOVES_ONLY = (
-    Kind.ELEMENTWISE,
-    Kind.EXP,
-    Kind.PERMUTE,
-    Kind.CONCAT,
-    Kind.POOL,
-    Kind.NORM,
-    Kind.SOFTMAX,
-    Kind.LRN,
-    Kind.EMBED,
-    Kind.DETECT,
-    Kind.QUANT,
-    Kind.DATA,
-)
+__all__ = ["INTEGER", "code_cycles", "codes", "cpu_costs"]
+
+_F6, _F4 = 6.0, 4.0  # outputs of a Winograd tile in each direction: F(6, 3), and F(4, 3) with 1.78 times the arithmetic per output
+_F4_COST = 1.78
+_FILLED = 8  # channels a group needs to run as products of tiles
+_SMALL_WINDOW = 16  # elements of a window that pooling kernels are written for; larger ones that leave one value are sums over images
 
 
-def cpu_costs(work: Work, context: CostContext) -> KernelCosts:
-    """Costs ``[kernels]`` of ``work`` on a CPU cluster (cycles of its clock, s, bytes)."""
-    rates = cpu_rates(context)
+def cpu_costs(work: Work, context: CostContext, network_weight_bytes: np.ndarray | None = None) -> KernelCosts:
+    """Costs ``[kernels]`` of ``work`` on a CPU cluster (cycles of its clock, s, bytes).
+
+    ``network_weight_bytes``: weights of the network each kernel belongs to, ``[kernels]``, where ``work`` is of several networks.
+    """
+    unit = cpu_unit(context)
+    code = codes(work)
     act_bytes = work.in_bytes + work.out_bytes
-    act_misses, weight_misses = miss_rates(context, act_bytes)
-    memory_rate = stream_rates(work, context, rates.memory_bytes_per_s)
-    cache_s_per_byte = 1.0 / (rates.cache_bytes_per_cycle * context.max_hz)  # at the highest clock, where the fit was made
-    weight_miss_s = np.maximum(1.0 / memory_rate - cache_s_per_byte, 0.0)
-    moved = act_bytes * element_factor(work, context)
-    weight_bytes = weight_traffic(work)
-    mac_rate = context.by_format(lambda dtype: rates.macs_per_cycle(context, dtype))[work.dtype]
-    mac_cycles = mac_equivalents(work, context, rates.winograd, rates.int8) * prefill_factor(work, context) / mac_rate
-    streams = streams_weights(work, context)
-    cached_s = np.where(streams, 0.0, weight_bytes * cache_s_per_byte)
-    # a stream takes what its bytes or its arithmetic takes, whichever is longer, and is never slower from a cache than from memory
-    stream_s = weight_bytes * (weight_misses / memory_rate + (1.0 - weight_misses) * np.minimum(1.0 / memory_rate, cache_s_per_byte))
-    missed_s = np.where(streams, np.maximum(stream_s - mac_cycles / context.max_hz, 0.0), weight_bytes * weight_misses * weight_miss_s)
+    weight_bytes = weight_traffic(work) * unit.weights.take(code)
+    reach2 = unit.cache_reach_bytes**2
+    act_misses = act_bytes / (1.0 + reach2 / np.maximum(act_bytes, 1.0) ** 2)
+    network = context.network_weight_bytes if network_weight_bytes is None else network_weight_bytes
+    weight_misses = weight_bytes * (1.0 / (1.0 + reach2 / np.maximum(network, 1.0) ** 2))
+    mac_cycles = _mac_cycles(work, unit, code)
+    moved = act_bytes * _bytes_factor(work, unit, code) + _gathered_bytes(work, unit, code)
+    memory_s = act_misses / unit.memory_bytes_per_s + weight_misses * unit.streamed.take(code)
+    cache_cycles = (moved + weight_bytes) / unit.cache_bytes_per_cycle
+    if unit.stream_runtime:
+        mac_cycles = mac_cycles * prefill_factor(work, context)
+        cache_cycles, memory_s = _streamed(work, context, mac_cycles, cache_cycles, memory_s, weight_misses)
     return KernelCosts(
         fixed_s=np.zeros(len(work)),
-        overhead_cycles=rates.overhead_cycles * overhead_factor(work, context),
+        overhead_cycles=_overhead_cycles(work, unit, code),
         vector_cycles=np.zeros(len(work)),
-        compute_cycles=mac_cycles + code_cycles(work, context) + moved / rates.cache_bytes_per_cycle + cached_s * context.max_hz,
-        memory_s=moved * act_misses / rates.memory_bytes_per_s + missed_s,
-        dram_bytes=act_bytes * act_misses + weight_bytes * weight_misses,
+        compute_cycles=mac_cycles + cache_cycles + code_cycles(work, context),
+        memory_s=memory_s,
+        dram_bytes=act_misses + weight_misses,
         exponent=1.0,
     )
 
 
-class CpuRates:
-    """Rates of a cluster with ``threads`` threads: the class's law times the unit's fitted deltas."""
-
-    def __init__(self, context: CostContext) -> None:
-        cores, threads = max(context.cores, 1), max(context.threads, 1)
-        width = max(min(threads, cores), 1)
-        self.efficiency = max(_efficiency(context, n) * _delta(context, "compute", n) for n in range(1, width + 1))
-        # a further thread may gain little, but a scheduler that sees n cores can always use fewer: the best width so far counts
-        self.cache_bytes_per_cycle = max(
-            context.value("cache_bytes_per_cycle") * n ** context.value("cache_threads") * _delta(context, "cache", n) for n in range(1, width + 1)
-        )
-        dram = (float(context.memory.bandwidth_bytes_per_s) / 12.8e9) ** context.value("memory_bandwidth_power")
-        self.memory_bytes_per_s = max(
-            context.value("memory_bytes_per_s") * dram * n ** context.value("memory_threads") * _delta(context, "memory", n) for n in range(1, width + 1)
-        )
-        self.overhead_cycles = context.value("overhead_cycles") * threads ** context.value("overhead_threads") * _delta(context, "overhead", threads)
-        self.winograd = _delta(context, "winograd", width)
-        self.int8 = _delta(context, "int8", width)
-
-    def macs_per_cycle(self, context: CostContext, dtype: int) -> float:
-        """Effective rate; integer formats are counted at the float rate, their cost factor is in :func:`mac_equivalents`."""
-        reference = DType.F16 if dtype in INTEGER or dtype == DType.F16 else dtype
-        if dtype in (DType.I16, DType.I32, DType.I64, DType.BOOL):
-            reference = DType.F32
-        slower = 0.5 if dtype in (DType.F64, DType.I64) else 1.0
-        return self.efficiency * context.macs_per_cycle(reference) * slower
-
-
-def cpu_rates(context: CostContext) -> CpuRates:
-    """The cluster's effective rates."""
-    return CpuRates(context)
-
-
-def _efficiency(context: CostContext, n: int) -> float:
-    """Effective cores' worth of peak with n threads; unequal cores wait for the slowest."""
-    mix = min(n * context.slowest, context.combined) / n if context.slowest < 1.0 else 1.0
-    return context.value("efficiency") * n ** context.value("compute_threads") * mix ** context.value("mix_power")
-
-
-def _delta(context: CostContext, name: str, n: int) -> float:
-    """The unit's fitted factor at n threads: log-log between the fitted thread counts, the nearest one outside them."""
-    fitted = sorted(
-        (int(key.removeprefix("threads_")), float(table[name]))
-        for key, table in context.unit.parameters.items()
-        if key.startswith("threads_") and name in table
-    )
-    if not fitted:
-        return 1.0
-    counts, factors = zip(*fitted, strict=True)
-    return float(np.exp(np.interp(math.log(n), np.log(counts), np.log(factors))))
-
-
-def mac_equivalents(work: Work, context: CostContext, winograd: float = 1.0, int8: float = 1.0) -> np.ndarray:
-    """Multiply-accumulates ``[kernels]`` weighted by how well each kind runs (1 = pointwise convolution)."""
-    factor = context.by_kind("kinds")[work.kind]
-    integer = np.isin(work.dtype, INTEGER)
-    c3, dw = work.kind == Kind.C3, work.kind == Kind.DW
-    factor = np.where(dw & (work.stride >= 2), factor * context.value("dw_stride2"), factor)
-    factor = np.where(c3, factor * winograd, factor)
-    factor = np.where(c3 & ~integer, factor * _winograd_padding(work) ** context.value("winograd_padding"), factor)
-    factor = np.where(integer, factor * int8 * _int8_factor(work, context), factor)
-    factor = np.where(np.isin(work.kind, SATURATING), factor * _saturation(work), factor)
-    factor = np.where(np.isin(work.kind, CONVOLUTIONS), factor * _misalignment(work, context) * _imbalance(work, context), factor)
-    macs = np.where(work.kind == Kind.CODE, 0.0, work.macs)
-    lrn = np.where(work.kind == Kind.LRN, context.value("lrn_macs") * work.out_elements, 0.0)
-    return np.asarray(macs * factor + context.value("exp_macs") * work.exp_elements + lrn + context.value("epilogue_macs") * work.epilogue_elements)
-
-
-def _int8_factor(work: Work, context: CostContext) -> np.ndarray:
-    """Cost of an int8 kernel relative to the float one of its kind."""
-    return np.asarray(context.by_kind("int8", default=float(context.table("int8")["pw"]))[work.kind])
-
-
-def _saturation(work: Work) -> np.ndarray:
-    """Short loops run below the steady rate."""
-    pixels = np.maximum(work.h_out * work.w_out, 1.0)
-    depth = np.maximum(work.c_in * work.kernel_h * work.kernel_w / np.maximum(work.groups, 1.0), 1.0)
-    return np.asarray((1 + 1.6 / pixels) * (1 + 1.3 / depth) * (1 + 13 / np.maximum(work.c_out, 1.0)))
-
-
-def _winograd_padding(work: Work) -> np.ndarray:
-    """Winograd tiles of six outputs cover the image with a rim."""
-    h, w = np.maximum(work.h_out, 1.0), np.maximum(work.w_out, 1.0)
-    return np.asarray(np.ceil(h / 6) * 6 * np.ceil(w / 6) * 6 / (h * w))
-
-
-def _misalignment(work: Work, context: CostContext) -> np.ndarray:
-    """Channels that do not fill vector lanes: half the penalty off multiples of 8, all of it off multiples of 4."""
-    off = [(work.c_in % n != 0) | (work.c_out % n != 0) for n in (4, 8)]
-    return np.asarray(1.0 + context.value("misalignment") * np.where(off[0], 1.0, np.where(off[1], 0.5, 0.0)))
-
-
-def _imbalance(work: Work, context: CostContext) -> np.ndarray:
-    """Output channels are dealt to threads in groups of eight."""
-    width = max(min(context.threads, context.cores), 1)
-    groups = np.maximum(np.ceil(work.c_out / 8), 1.0)
-    return np.asarray((np.ceil(groups / width) * width / groups) ** context.value("imbalance_power"))
-
-
 def code_cycles(work: Work, context: CostContext) -> np.ndarray:
     """A user's own stage: plain operations at a sustained rate per core, on all its threads."""
+    is_code = work.kind == Kind.CODE
+    if not is_code.any():
+        return np.zeros(len(work))
     width = max(min(context.threads, context.cores), 1)
     rate = context.value("code_operations_per_cycle") * width ** context.value("compute_threads")
-    return np.where(work.kind == Kind.CODE, work.macs / rate, 0.0)
+    return np.where(is_code, work.macs / rate, 0.0)
 
 
-def element_factor(work: Work, context: CostContext) -> np.ndarray:
-    """How much dearer a kind moves an activation byte than a plain copy."""
-    window = work.kernel_h * work.kernel_w * work.out_elements / np.maximum(work.in_elements + work.out_elements, 1.0)
-    factor = np.ones(len(work))
-    factor[work.kind == Kind.PERMUTE] = context.value("permute_bytes")
-    pool = work.kind == Kind.POOL
-    factor[pool] = 1.0 + context.value("pool_bytes") * window[pool]
-    factor[(work.kind == Kind.C3) & ~np.isin(work.dtype, INTEGER)] = context.value("winograd_bytes")
+def codes(work: Work) -> np.ndarray:
+    """What each kernel runs as, ``[kernels]``: its kind, :data:`INTEGER_CODES` further on in integer formats.
+
+    A grouped convolution is one small convolution after the other: pointwise, 3x3 or any other.
+    """
+    code = work.kind + FORMAT_CODES.take(work.dtype)
+    rows = np.flatnonzero(work.kind == Kind.GCONV)
+    if rows.size:
+        height, width = work.kernel_h[rows], work.kernel_w[rows]
+        filled = np.minimum(work.c_in[rows], work.c_out[rows]) >= _FILLED * work.groups[rows]
+        three = (height == 3) & (width == 3) & (work.stride[rows] == 1) & filled
+        code[rows] += np.where(height * width <= 1, Kind.PW, np.where(three, Kind.C3, Kind.CONV)) - Kind.GCONV
+    return code
+
+
+def _mac_cycles(work: Work, unit: CpuUnit, code: np.ndarray) -> np.ndarray:
+    """Cycles of the arithmetic: multiply-accumulates by kind and shape, transcendentals and what is fused in."""
+    factor = unit.factors.take(code)
+    factor *= np.where(SATURATES.take(code), _saturation(work, unit, code), 1.0)
+    grouped = np.flatnonzero(work.kind == Kind.GCONV)
+    factor[grouped] *= unit.grouped
+    depthwise = np.flatnonzero(DEPTHWISE.take(code))
+    factor[depthwise] *= _depthwise(work.stride[depthwise], work.kernel_h[depthwise] * work.kernel_w[depthwise], unit)
+    tiled = np.flatnonzero(unit.winograd.take(code))
+    factor[tiled] *= _tile_padding(work.h_out[tiled], work.w_out[tiled])
+    c_in, c_out = work.c_in.astype(np.intp), work.c_out.astype(np.intp)
+    width = unit.by_groups.take((c_out + 7) >> 3, mode="clip")
+    factor *= np.where(CONVOLVES.take(code), (1.0 + unit.misalignment * _misaligned(c_in, c_out)) * width, unit.by_groups[-1])
+    others = unit.exp_macs * work.exp_elements + unit.epilogue_macs * work.epilogue_elements + unit.macs_per_output.take(code) * work.out_elements
+    return np.asarray((work.macs * factor + others * unit.by_groups[-1]) * unit.cycles_per_mac.take(work.dtype))
+
+
+def _saturation(work: Work, unit: CpuUnit, code: np.ndarray) -> np.ndarray:
+    """Short loops run below the steady rate: few pixels, few channels in (all of the window's, one by one in Winograd), few out."""
+    groups = np.maximum(work.groups, 1.0)
+    depth = np.maximum(work.c_in / groups, 1.0) * np.where(unit.winograd.take(code), 1.0, work.kernel_h * work.kernel_w)
+    pixels = 1.0 + unit.pixels / np.maximum(work.h_out * work.w_out, 1.0)
+    return np.asarray(pixels * (1.0 + unit.first_depth.take(code) / depth) * (1.0 + unit.channels / np.maximum(work.c_out / groups, 1.0)))
+
+
+def _depthwise(stride: np.ndarray, window: np.ndarray, unit: CpuUnit) -> np.ndarray:
+    """Depthwise convolutions relative to 3x3 with stride 1."""
+    return np.where(stride >= 2, unit.dw_stride2, 1.0) * (np.maximum(window, 1.0) / 9.0) ** unit.dw_window
+
+
+def _tile_padding(height: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """Winograd tiles cover the image with a rim; small images take smaller tiles."""
+    h, w = np.maximum(height, 1.0), np.maximum(width, 1.0)
+    covered = np.minimum(_covered(h, w, _F6), _F4_COST * _covered(h, w, _F4))
+    return np.asarray(covered / (h * w))
+
+
+def _covered(h: np.ndarray, w: np.ndarray, tile: float) -> np.ndarray:
+    return np.asarray(np.ceil(h / tile) * np.ceil(w / tile) * tile**2)
+
+
+def _misaligned(c_in: np.ndarray, c_out: np.ndarray) -> np.ndarray:
+    """Channels that do not fill vector lanes: 0.5 off multiples of 8, 1 off multiples of 4."""
+    low = c_in | c_out
+    return 0.5 * ((low & 7) != 0) + 0.5 * ((low & 3) != 0)
+
+
+def _bytes_factor(work: Work, unit: CpuUnit, code: np.ndarray) -> np.ndarray:
+    """How much dearer a kernel moves an activation byte than a plain copy."""
+    factor = unit.elements.take(code)
+    pool = np.flatnonzero(work.kind == Kind.POOL)
+    if pool.size:
+        window = work.kernel_h[pool] * work.kernel_w[pool]
+        share = window * work.out_elements[pool] / np.maximum(work.in_elements[pool] + work.out_elements[pool], 1.0)
+        whole = (work.h_out[pool] * work.w_out[pool] <= 1) & (window > _SMALL_WINDOW)
+        factor[pool] = np.where(whole, unit.global_pool, 1.0 + factor[pool] * share)
     return factor
 
 
-def miss_rates(context: CostContext, act_bytes: np.ndarray) -> tuple[np.ndarray, float]:
-    """Share of activation bytes ``[kernels]`` and of weight bytes that miss the last-level cache."""
-    reach = context.value("cache_reach") * context.on_chip_bytes
-    activations = 1.0 / (1.0 + (reach / np.maximum(act_bytes, 1.0)) ** 2)
-    weights = 1.0 / (1.0 + (reach / max(context.network_weight_bytes, 1.0)) ** 2)
-    return activations, weights
+def _gathered_bytes(work: Work, unit: CpuUnit, code: np.ndarray) -> np.ndarray:
+    """Bytes of the windows that float convolutions copy side by side before they multiply."""
+    moved = np.zeros(len(work))
+    rows = np.flatnonzero(GATHERS.take(code))
+    elements = work.macs[rows] / np.maximum(work.c_out[rows], 1.0) * np.maximum(work.groups[rows], 1.0)
+    moved[rows] = unit.gathered * elements * FORMAT_BYTES[work.dtype[rows]]
+    return moved
 
 
-def streams_weights(work: Work, context: CostContext) -> np.ndarray:
-    """Products of at most four rows under a runtime made for language models ``[kernels]``: their arithmetic hides behind the weight stream."""
-    if (context.runtime or "") not in context.table("stream"):
-        return np.zeros(len(work), dtype=bool)
-    return np.isin(work.kind, (Kind.FC, Kind.GEMM)) & (work.batch * work.h_out * work.w_out <= 4)
+def _overhead_cycles(work: Work, unit: CpuUnit, code: np.ndarray) -> np.ndarray:
+    """Cycles to start a kernel: threads are woken and joined, once for every group and every recurrent step."""
+    cycles = unit.overheads.take(code)
+    grouped = np.flatnonzero(work.kind == Kind.GCONV)
+    cycles[grouped] += unit.group_overhead * np.maximum(work.groups[grouped] - 1.0, 0.0)
+    cycles *= np.maximum(work.steps, 1.0)
+    return cycles + unit.cycles_per_input.take(code) * work.in_elements
 
 
-def prefill_factor(work: Work, context: CostContext) -> np.ndarray:
-    """Cost of products of many rows ``[kernels]`` relative to the class's, where the runtime has kernels of its own for them."""
-    table = context.table("prefill")
-    low, plain = (float(table.get(f"{context.runtime}.{name}", 1.0)) for name in ("low", "float"))
-    integer_weights = np.isin(work.weight_dtype, INTEGER)
-    many_rows = np.isin(work.kind, (Kind.GEMM,)) & (work.batch * work.h_out * work.w_out > 4)
-    return np.where(many_rows, np.where(integer_weights, low, plain), 1.0)
-
-
-def stream_rates(work: Work, context: CostContext, memory_rate: float) -> np.ndarray:
-    """Rate at which weights stream, ``[kernels]`` B/s: runtimes made for language models read them faster than ncnn does.
-
-    Applies to products with at most four rows; ``stream`` in the class gives the measured share of the memory's bandwidth by
-    runtime. Fewer threads than four draw less, by the same power as other traffic.
-    """
-    share = context.table("stream").get(context.runtime or "")
-    rates = np.full(len(work), memory_rate)
-    if share is None:
-        return rates
-    width = max(min(context.threads, context.cores), 1)
-    streamed = float(share) * float(context.memory.bandwidth_bytes_per_s) * min(1.0, width / 4.0) ** context.value("memory_threads")
-    return np.where(streams_weights(work, context), np.maximum(rates, streamed), rates)
-
-
-def overhead_factor(work: Work, context: CostContext) -> np.ndarray:
-    """Overheads of one launch, ``[kernels]``, in units of a float convolution's."""
-    factor = np.ones(len(work))
-    grouped = work.kind == Kind.GCONV
-    factor[grouped] += context.value("group_overhead") * np.maximum(work.groups[grouped] - 1.0, 0.0)
-    factor[work.kind == Kind.DETECT] = context.value("detect_overhead")
-    integer = np.isin(work.dtype, INTEGER) & ~np.isin(work.kind, _MOVES_ONLY)
-    factor[integer] *= context.value("int8_overhead")
-    return factor * np.maximum(work.steps, 1.0)
+def _streamed(
+    work: Work, context: CostContext, mac_cycles: np.ndarray, cache_cycles: np.ndarray, memory_s: np.ndarray, misses: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cycles in caches and seconds in memory where weights stream while the arithmetic runs: the longer of the two counts."""
+    streams = streams_weights(work, context)
+    if not streams.any():
+        return cache_cycles, memory_s
+    unit = cpu_unit(context)
+    weight_bytes, act_bytes = weight_traffic(work), work.in_bytes + work.out_bytes
+    rate = stream_rates(work, context, unit.memory_bytes_per_s)
+    cache_s = 1.0 / (unit.cache_bytes_per_cycle * context.max_hz)  # at the highest clock, where the fit was made
+    # a stream is never slower from a cache than from memory
+    stream_s = misses / rate + (weight_bytes - misses) * np.minimum(1.0 / rate, cache_s)
+    hidden_s = np.maximum(stream_s - mac_cycles / context.max_hz, 0.0)
+    own_s = memory_s - misses * unit.streamed[work.kind]
+    return np.where(streams, act_bytes / unit.cache_bytes_per_cycle, cache_cycles), np.where(streams, own_s + hidden_s, memory_s)

@@ -60,4 +60,4 @@ def map_fit(
 
 def _soft(residuals: np.ndarray, scale: float) -> np.ndarray:
     """Residuals whose square is the soft-L1 loss ``2 s^2 (sqrt(1 + (r/s)^2) - 1)``, with their sign."""
-    return np.sign(residuals) * scale * np.sqrt(2.0 * (np.sqrt(1.0 + (residuals / scale) ** 2) - 1.0))
+    return np.asarray(residuals * np.sqrt(2.0 / (1.0 + np.sqrt(1.0 + (residuals / scale) ** 2))))  # written so that small ones keep their digits

@@ -14,6 +14,14 @@ def dynamic_w(power: UnitPower, frequency_hz: float, voltage_v: float | None, ac
     return float(power.dynamic_capacitance_f) * volts * volts * frequency_hz * activity * active_cores
 
 
+def operations_w(power: UnitPower, macs_per_s: tuple[float, float], voltage_v: float | None, highest_voltage_v: float | None) -> float:
+    """Power of multiply-accumulates in (float, integer) formats at their rates, W: an energy each, by the square of the voltage."""
+    ratio = 1.0 if voltage_v is None or highest_voltage_v is None else voltage_v / highest_voltage_v
+    energy = power.operation_energy
+    drawn = macs_per_s[0] * float(energy.get("float", 0.0)) + macs_per_s[1] * float(energy.get("integer", 0.0))
+    return ratio * ratio * drawn
+
+
 def leakage_w(power: UnitPower, temperature_c: float, voltage_v: float | None = None, highest_voltage_v: float | None = None) -> float:
     """Leakage, W: in proportion to the voltage, doubling every ``leakage_doubling`` kelvin above 25 degC."""
     ratio = 1.0 if voltage_v is None or highest_voltage_v is None else voltage_v / highest_voltage_v

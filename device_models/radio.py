@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from device_models.figure import Figure, Quantity
-from device_models.spec_base import NONE_STATED, JoulesPerByte, Spec
+from device_models.spec_base import NONE_STATED, BytesPerSecond, JoulesPerByte, Spec
 
 RadioPower = Annotated[Figure, Quantity("power", ge=0)]
 RadioTime = Annotated[Figure, Quantity("time", ge=0)]
 State = Literal["idle", "promotion", "send", "receive", "tail"]
+STATES: tuple[State, ...] = ("idle", "promotion", "send", "receive", "tail")
 
 
 class TailStep(Spec):
@@ -29,8 +30,11 @@ class TailStep(Spec):
 
 
 class RadioSpec(Spec):
-    """A radio and its interface's powers."""
+    """A radio: its interface's powers and the bandwidth of its link. ``base: NAME`` takes a radio of the catalogue for all that is not stated."""
 
+    base: str = Field(default="", description="a radio of the catalogue, for everything that is not stated here")
+    up_bytes_per_s: BytesPerSecond = Field(alias="up_bandwidth", description="of what is sent, such as 6 Mbit/s")
+    down_bytes_per_s: BytesPerSecond = Field(alias="down_bandwidth", description="of what is received")
     idle_w: RadioPower = Field(alias="idle_power", description="mean while nothing happens, wake-ups to listen included")
     promotion_s: RadioTime = Field(default=NONE_STATED, alias="promotion_time", description="from idle to ready")
     promotion_w: RadioPower = Field(default=NONE_STATED, alias="promotion_power")
@@ -39,6 +43,25 @@ class RadioSpec(Spec):
     send_j_per_byte: JoulesPerByte = Field(default=NONE_STATED, alias="send_energy_per_byte")
     receive_j_per_byte: JoulesPerByte = Field(default=NONE_STATED, alias="receive_energy_per_byte")
     tail: tuple[TailStep, ...] = Field(default=(), description="in order; the radio is idle after the last")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_base(cls, raw: Any) -> Any:
+        from device_models.catalog.radios import radio_data, radio_names
+
+        described = {"base": raw} if isinstance(raw, str) else raw
+        if not isinstance(described, dict) or not isinstance(name := described.get("base"), str) or not name:
+            return described
+        if name not in radio_names():
+            raise ValueError(f"unknown radio {name[:60]!r}; known: {', '.join(radio_names())}")
+        return {**radio_data(name), **described}
+
+    @property
+    def most_w(self) -> float:
+        """The highest power of any state, at the link's own bandwidth, W."""
+        send_w = float(self.send_w) + float(self.send_j_per_byte) * float(self.up_bytes_per_s)
+        receive_w = float(self.receive_w) + float(self.receive_j_per_byte) * float(self.down_bytes_per_s)
+        return max(float(self.idle_w), float(self.promotion_w), send_w, receive_w, *(float(step.power_w) for step in self.tail))
 
     @property
     def tail_s(self) -> float:
@@ -74,11 +97,20 @@ def transfer_phases(radio: RadioSpec, transfer: Transfer, begin_s: float, ready:
     """
     if min(transfer.up_bytes_per_s, transfer.down_bytes_per_s) <= 0 or min(transfer.sent_bytes, transfer.received_bytes) < 0:
         raise ValueError("a transfer needs rates above 0 and amounts of at least 0")
+    up_s, down_s = transfer.sent_bytes / transfer.up_bytes_per_s, transfer.received_bytes / transfer.down_bytes_per_s
+    return timed_phases(radio, (transfer.sent_bytes, up_s), (transfer.received_bytes, down_s), begin_s, ready)
+
+
+def timed_phases(radio: RadioSpec, sent: tuple[float, float], received: tuple[float, float], begin_s: float, ready: bool) -> list[Phase]:
+    """The same for a transfer whose durations are known. ``sent``, ``received``: bytes and the seconds they take."""
     steps: list[tuple[State, float, float]] = [] if ready else [("promotion", float(radio.promotion_s), float(radio.promotion_w))]
-    up, down = transfer.up_bytes_per_s, transfer.down_bytes_per_s
-    steps.append(("send", transfer.sent_bytes / up, float(radio.send_w) + float(radio.send_j_per_byte) * up))
-    steps.append(("receive", transfer.received_bytes / down, float(radio.receive_w) + float(radio.receive_j_per_byte) * down))
+    steps.append(("send", sent[1], float(radio.send_w) + float(radio.send_j_per_byte) * _rate(*sent)))
+    steps.append(("receive", received[1], float(radio.receive_w) + float(radio.receive_j_per_byte) * _rate(*received)))
     return _in_turn(begin_s, steps)
+
+
+def _rate(amount_bytes: float, seconds: float) -> float:
+    return amount_bytes / seconds if seconds > 0 else 0.0
 
 
 def tail_phases(radio: RadioSpec, begin_s: float) -> list[Phase]:

@@ -1,7 +1,7 @@
 """Specifications of devices as frozen, validated data; every number is a :class:`~device_models.figure.Figure`.
 
-A device has compute units (each in a DVFS domain), one shared memory, storage, base power, a thermal network and perhaps a
-battery. Quantities are SI inside; the field name carries the unit.
+A device has compute units (each in a DVFS domain), one shared memory, storage, base power, a thermal network and perhaps
+radios and a battery. Quantities are SI inside; the field name carries the unit.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from device_models.battery_spec import BatterySpec
 from device_models.figure import Figure, Quantity
+from device_models.radio import RadioSpec
 from device_models.spec_base import (
     NONE_STATED,
     Bytes,
@@ -45,6 +46,9 @@ __all__ = [
     "spread_points",
     "spread_provenance",
 ]
+
+RADIO = "radio."  # before the name of a radio: a component that draws power and heats nodes
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
 
 
 def spread_provenance(raw: Any) -> Any:
@@ -130,7 +134,8 @@ class IdleState(Spec):
 class UnitPower(Spec):
     """Power of one unit: ``C V^2 f * activity`` while it runs (C per active core), leakage always, idle in between.
 
-    Where no voltage is published, ``dynamic_capacitance`` is per V^2 at the reference voltage 1 V.
+    Where no voltage is published, ``dynamic_capacitance`` is per V^2 at the reference voltage 1 V. Where ``operation_energy`` is given,
+    a run costs ``C V^2 f`` for as long as it takes and an energy for each multiply-accumulate, instead of the activity.
     """
 
     dynamic_capacitance_f: Farad = Field(alias="dynamic_capacitance")
@@ -139,6 +144,10 @@ class UnitPower(Spec):
         default=Figure(25.0, source="none", kind="estimated", note="leakage of CMOS roughly doubles every 20 to 30 K"), alias="leakage_doubling"
     )
     idle_w: Watt = Field(default=NONE_STATED, alias="idle")
+    operation_energy: dict[Literal["float", "integer"], Annotated[Figure, Quantity("energy", ge=0, le=1e-6)]] = Field(
+        default_factory=dict,
+        description="J a multiply-accumulate at the highest voltage by its number format; where given, the capacitance is switched at every moment of a run",
+    )
     idle_states: tuple[IdleState, ...] = Field(default=(), max_length=15, description="deeper states of an idle unit, the shallowest first")
 
     @model_validator(mode="after")
@@ -163,6 +172,10 @@ class UnitSpec(Spec):
     title: str = ""
     cost_class: str
     cores: Count = Figure(1.0, source="none", kind="estimated", note="counted as one")
+    core: str = Field(default="", description="what the cores are called in the cost class's table `cores`: cortex_a76; empty: the class's mean")
+    core_speeds: tuple[Annotated[Figure, Quantity("ratio", gt=0, le=1)], ...] = Field(
+        default=(), description="speed of every core relative to the fastest, the fastest first; empty: all equal"
+    )
     macs_per_cycle: dict[Literal["float32", "float16", "bfloat16", "int8", "int4", "int16"], Count] = Field(
         description="per core, peak, by number format; an absent format is not supported in hardware"
     )
@@ -173,6 +186,9 @@ class UnitSpec(Spec):
     )
     published_peak_precision: str = "int8"
     sparse_peak: bool = Field(default=False, description="the published peak counts 2:4 sparsity")
+    sparsity: dict[Literal["structured_2_4", "zero_skipping"], Count] = Field(
+        default_factory=dict, description="how many times faster than dense weights those with two zeros in four are; or at most, where it skips zeros"
+    )
     parameters: dict[str, dict[str, Annotated[Figure, Quantity("ratio")]]] = Field(default_factory=dict)
     structure: dict[str, dict[str, Annotated[Figure, Quantity("ratio")]]] = Field(
         default_factory=dict, description="structural parameters that replace those of the cost class: `values`, or the name of one of its tables"
@@ -180,6 +196,15 @@ class UnitSpec(Spec):
     calibration: str = Field(default="zero-shot", description="zero-shot, 3-shot, or fitted on N networks")
     calibration_error: Annotated[Figure, Quantity("ratio", ge=0)] | None = Field(default=None, description="typical relative error of latency in this regime")
     power: UnitPower
+
+    @model_validator(mode="after")
+    def _a_speed_for_every_core(self) -> UnitSpec:
+        speeds = [float(speed) for speed in self.core_speeds]
+        if speeds and len(speeds) != int(self.cores):
+            raise ValueError(f"core_speeds: {len(speeds)} speeds for {int(self.cores)} cores; give one for every core, or none")
+        if speeds and (speeds[0] != 1.0 or speeds != sorted(speeds, reverse=True)):
+            raise ValueError("core_speeds: the fastest core comes first and counts 1, slower ones follow")
+        return self
 
     @field_validator("macs_per_cycle", mode="before")
     @classmethod
@@ -235,6 +260,9 @@ class DeviceSpec(Spec):
     base_w: Watt = Field(alias="base_power", description="drawn whatever runs: regulators, board, idle SoC")
     thermal: ThermalSpec
     battery: BatterySpec | None = None
+    radios: dict[Annotated[str, Field(pattern=NAME, max_length=40)], RadioSpec] = Field(
+        default_factory=dict, description="by a name of one's own: a radio of the catalogue, or {base: NAME, ...changes}"
+    )
     runtimes: tuple[str, ...] = Field(min_length=1, description="runtimes that exist for this device, the default first")
     default_ambient_c: Celsius = Field(default=Figure(25.0, source="none", kind="estimated", note="room temperature"), alias="default_ambient")
 
@@ -250,11 +278,12 @@ class DeviceSpec(Spec):
         problems += [f"units.{name}: domain {unit.domain!r} is the memory's own" for name, unit in self.units.items() if unit.domain == self.memory.domain]
         heated = {*self.units, "base", "memory", "storage", "fan"}
         problems += [
-            f"thermal.nodes.{name}: heated_by {part!r} is neither a unit nor base, memory, storage, fan"
+            f"thermal.nodes.{name}: heated_by {part!r} is neither a unit nor base, memory, storage, fan, radio.NAME"
             for name, node in self.thermal.nodes.items()
             for part in node.heated_by
-            if part not in heated
+            if part not in heated and not part.startswith(RADIO)  # a scenario may bring the radio
         ]
+        problems += [f"radios.{name}: a unit is called {RADIO}{name}" for name in self.radios if RADIO + name in self.units]
         problems += [f"thermal.trips: no domain {domain!r}" for trip in self.thermal.trips for domain in trip.domains if domain not in self.domains]
         if problems:
             raise ValueError("; ".join(problems))

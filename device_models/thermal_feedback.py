@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from device_models.power import dynamic_w, leakage_w
-from device_models.spec import DeviceSpec
+from device_models.spec import RADIO, DeviceSpec
 from device_models.thermal import RcNetwork
 
+JUNCTION_MAX_C = 150.0  # the usual absolute maximum of a silicon junction
 _STEPS = 200
 
 
@@ -81,8 +82,9 @@ def sustained(device: DeviceSpec, unit: str | None) -> tuple[float, dict[str, fl
     Nothing throttles. Returns the power drawn, W, and the temperatures by node, degC, in the device's default ambient with its fan
     standing. Raises ThermalRunawayError where there is none.
     """
-    network = RcNetwork(device.thermal)
-    component_w = {name: float(spec.power.idle_w) for name, spec in device.units.items()}
+    radios_w = {RADIO + name: float(radio.idle_w) for name, radio in device.radios.items()}
+    network = RcNetwork(device.thermal.with_base(list(radios_w)))
+    component_w = {name: float(spec.power.idle_w) for name, spec in device.units.items()} | radios_w
     component_w |= {"base": float(device.base_w), "memory": float(device.memory.idle_w)}
     if unit is not None:
         spec, point = device.units[unit], device.domains[device.units[unit].domain].operating_points[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
@@ -15,7 +16,7 @@ CoolingState = Annotated[int, Field(ge=0, le=10_000)]
 
 
 class ThermalNode(Spec):
-    """One heat capacity; ``units`` heat it directly (unit name, ``base``, ``memory``, ``storage``, ``fan``)."""
+    """One heat capacity; ``units`` heat it directly (unit name, ``base``, ``memory``, ``storage``, ``fan``, ``radio.NAME``)."""
 
     heat_capacity_j_per_k: JoulesPerKelvin = Field(alias="heat_capacity")
     heated_by: tuple[str, ...] = ()
@@ -157,6 +158,17 @@ class ThermalSpec(Spec):
         except ValueError as error:
             raise ValueError(f"cooling {name}: {error}") from None
         return cooled
+
+    def with_base(self, parts: Sequence[str]) -> ThermalSpec:
+        """The network where each of ``parts`` that heats no node heats those the base power heats: it is on the board."""
+        heating = {part for node in self.nodes.values() for part in node.heated_by}
+        missing = [part for part in parts if part not in heating]
+        if not missing:
+            return self
+        nodes = {
+            name: node.model_copy(update={"heated_by": (*node.heated_by, *missing)}) if "base" in node.heated_by else node for name, node in self.nodes.items()
+        }
+        return self.model_copy(update={"nodes": nodes})
 
     def coolings(self) -> tuple[str, ...]:
         """Names a scenario may choose, the device as it stands first."""

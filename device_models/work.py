@@ -93,9 +93,14 @@ class KernelWork(NamedTuple):
     steps: float = 1.0  # sequential steps of a recurrent layer
     live_bytes: float = 0.0  # activations alive while it runs (set by the compiler)
     on_longest_path: bool = True  # set by the compiler
+    weight_zeros: float = 0.0  # share of the weights that is zero because it was pruned
+    two_of_four: bool = False  # two of every four neighbouring weights are zero
 
 
-_COLUMN_TYPES = {"kind": np.int8, "dtype": np.int8, "weight_dtype": np.int8, "on_longest_path": np.bool_}
+_COLUMN_TYPES = {"kind": np.int8, "dtype": np.int8, "weight_dtype": np.int8, "on_longest_path": np.bool_, "two_of_four": np.bool_}
+
+
+INTEGERS = (DType.I8, DType.I4, DType.I16, DType.I2, DType.I1)
 
 
 @dataclass(frozen=True)
@@ -128,6 +133,8 @@ class Work:
     steps: np.ndarray
     live_bytes: np.ndarray
     on_longest_path: np.ndarray
+    weight_zeros: np.ndarray
+    two_of_four: np.ndarray
 
     @classmethod
     def stack(cls, rows: list[KernelWork]) -> Work:
@@ -141,3 +148,9 @@ class Work:
     def take(self, index: np.ndarray | slice) -> Work:
         """The rows that ``index`` selects."""
         return Work(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
+
+
+def macs_by_format(work: Work) -> tuple[float, float]:
+    """Multiply-accumulates in float and in integer formats; a user's own code has none."""
+    integer, counted = np.isin(work.dtype, INTEGERS), np.where(work.kind == Kind.CODE, 0.0, work.macs)
+    return float(counted[~integer].sum()), float(counted[integer].sum())

@@ -10,9 +10,11 @@ from typing import Any
 
 from sim.experiment import result as experiment_result
 from sim.experiment.names import known_names
-from sim.experiment.simulate import ScenarioSource
+from sim.experiment.perturbed import perturbations
+from sim.experiment.simulate import ScenarioSource, prepare
 from sim.experiment.simulate import simulate as _simulate
 from sim.report.metrics import Metrics, measure
+from sim.report.uncertainty import Uncertainty, uncertainty
 from sim.scenario import loading
 from sim.scenario.loading import LoadedScenario
 
@@ -23,6 +25,11 @@ class Result(experiment_result.Result):
     @cached_property
     def metrics(self) -> Metrics:
         return measure(self)
+
+    @cached_property
+    def uncertainty(self) -> Uncertainty:
+        """Intervals of the metrics, from further runs that are made when it is first asked for."""
+        return uncertainty(self, self.metrics, perturbations(prepare(self.loaded), self))
 
 
 def load_scenario(source: str | Path | Mapping[str, Any], *, overrides: Iterable[str] = (), seed: int | None = None) -> LoadedScenario:

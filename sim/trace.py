@@ -6,7 +6,10 @@ Tables (one row each, times in simulated seconds):
   segment's run; kernels inside are resolved from the program's costs only when somebody looks (:mod:`sim.runtime.kernels`).
 - ``requests``: one row per request, written when it ends, is dropped, or the run stops.
   ``start_s`` is NaN for one that never ran, ``end_s`` the end of the run for one unfinished, ``deadline_s`` infinite without one.
-- ``request_energy``: energy of a request's own activity (switching of the units that ran it, its memory traffic), J.
+- ``request_energy``: energy of a request's own activity (switching of the units that ran it, its memory traffic, radios until the
+  end of its transfers), J.
+- ``radio_phases``: a radio in one state (``promotion``, ``send``, ``receive``, ``tail``; idle in between) at a constant power;
+  ``request`` and ``stage`` are -1 in a tail.
 - ``counters``: the value of a named quantity from ``time_s`` on (frequency_hz of a domain, temperature_c of a node, power_w of a
   component, memory_bytes).
 """
@@ -91,22 +94,29 @@ def _requests() -> Table:
     return Table(request="q", workload="h", arrival_s="d", start_s="d", end_s="d", deadline_s="d", status="b")
 
 
+def _radio_phases() -> Table:
+    return Table(radio="h", state="b", start_s="d", end_s="d", power_w="d", request="q", stage="h")
+
+
 @dataclass(slots=True)
 class Trace:
-    """One run. Small integers in the tables index the name lists here (``unit``, ``workload``, ``stage``, ``program``, ``counter``).
+    """One run. Small integers in the tables index the name lists here (``unit``, ``workload``, ``stage``, ``program``, ``counter``,
+    ``radio``); ``state`` of a radio indexes :data:`device_models.radio.STATES`.
 
     ``stage`` in spans indexes ``stages``; ``program`` indexes ``programs`` (a stage of user code is a one-kernel program);
-    ``energy_j`` holds totals by component: every unit by name, ``memory``, ``base``, and ``storage`` and ``fan`` where they draw
-    power; their sum is the device's energy.
+    ``energy_j`` holds totals by component: every unit by name, ``memory``, ``base``, ``storage`` and ``fan`` where they draw
+    power, and every radio as ``radio.NAME``; their sum is the device's energy.
     """
 
     units: list[str]
     workloads: list[str]
     stages: list[str]
     programs: list[str]
+    radios: list[str] = field(default_factory=list)
     counters: list[str] = field(default_factory=list)
     spans: Table = field(default_factory=_spans)
     requests: Table = field(default_factory=_requests)
+    radio_phases: Table = field(default_factory=_radio_phases)
     counter_rows: Table = field(default_factory=lambda: Table(counter="h", time_s="d", value="d"))
     request_energy: Table = field(default_factory=lambda: Table(request="q", energy_j="d"))
     energy_j: dict[str, float] = field(default_factory=dict)
@@ -121,4 +131,6 @@ class Trace:
         return columns["time_s"][rows], columns["value"][rows]
 
     def tables(self) -> Mapping[str, Table]:
-        return {"spans": self.spans, "requests": self.requests, "counters": self.counter_rows}
+        """Those there is something to say in: a device without radios has no phases of them."""
+        phases = {"radio_phases": self.radio_phases} if self.radios else {}
+        return {"spans": self.spans, "requests": self.requests, **phases, "counters": self.counter_rows}

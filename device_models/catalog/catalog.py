@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from device_models.cost_classes import CostClass, read_cost_classes
-from device_models.spec import DeviceSpec
+from device_models.residuals import ANY, Residuals, ResidualTable, read_residuals, regime_of
+from device_models.spec import DeviceSpec, UnitSpec
 
 CATALOG = Path(__file__).resolve().parent
 
@@ -39,6 +40,24 @@ def read_device(raw: dict[str, Any]) -> DeviceSpec:
 def cost_classes() -> dict[str, CostClass]:
     """Structural parameters of the cost laws by unit class."""
     return read_cost_classes(_read(CATALOG / "cost_classes.yaml"))
+
+
+@cache
+def residuals() -> ResidualTable:
+    """How far off predictions were, by law, number format and regime."""
+    return read_residuals(_read(CATALOG / "residuals.yaml"))
+
+
+@cache
+def calibration_priors() -> dict[str, Any]:
+    """What measurements may change about a unit, by cost law: parsed ``calibration.yaml``."""
+    return _read(CATALOG / "calibration.yaml")
+
+
+def unit_residuals(unit: UnitSpec, quantity: str = "latency", numbers: str = ANY) -> Residuals:
+    """What predictions of a unit are off by: ``latency``, ``tokens`` or ``energy``, of ``float`` or ``int8`` networks or of any."""
+    known = cost_classes().get(unit.cost_class)
+    return residuals().find(quantity, unit.cost_class, ANY if known is None else known.form, numbers, regime_of(unit))
 
 
 @cache

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import re
 import string
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 MAX_BYTES = 200_000_000
 LETTERS = string.ascii_uppercase
+NAMES, WITH_BAND = 44, 26  # columns of the metrics' names, and of a value with what it may be
 Row = tuple[str, list[float | None], str]  # path, value of each result, unit
 _MAIN = re.compile(
     r"inferences_per_j|throughput|workloads\..*\.(latency\.(p50|p90|p99|max)|throughput|miss|drop)|units\..*\.(utilisation|energy)|models\..*\.(storage|alone|macs|resident|accuracy\.value)"
@@ -38,8 +40,7 @@ def run(args: argparse.Namespace) -> int:
     results = [result_of(text, change) for text in args.results for change in changes]
     rows = paired(results, args.all)
     if args.json:
-        letters = LETTERS.lower()
-        print(json.dumps([{"metric": path, "unit": unit, **dict(zip(letters, values, strict=False))} for path, values, unit in rows], indent=1))
+        print(json.dumps(_data(results, rows), indent=1))
     else:
         _print(results, rows)
     return 0
@@ -57,6 +58,26 @@ def paired(results: Sequence[dict[str, Any]], every: bool) -> list[Row]:
         if (every or _MAIN.fullmatch(path)) and any(value is not None for value in values):
             rows.append((path, values, next((unit for _, unit in found if unit), "")))
     return rows
+
+
+def _intervals(results: Sequence[dict[str, Any]]) -> list[dict[str, tuple[float, float]]]:
+    """What each result's numbers may be, by path."""
+    from sim.report.quantities import bounds
+
+    return [{path: (low, high) for path, low, high in bounds(data["metrics"])} for data in results]
+
+
+def _data(results: Sequence[dict[str, Any]], rows: Sequence[Row]) -> list[dict[str, Any]]:
+    intervals, letters = _intervals(results), LETTERS.lower()
+    return [
+        {
+            "metric": path,
+            "unit": unit,
+            **dict(zip(letters, values, strict=False)),
+            "intervals": {letter: found[path] for letter, found in zip(letters, intervals, strict=False) if path in found},
+        }
+        for path, values, unit in rows
+    ]
 
 
 def each_change(text: str) -> tuple[str, ...]:
@@ -84,14 +105,15 @@ def result_of(text: str, change: str = "") -> dict[str, Any]:
 
 def _simulated(text: str, change: str) -> dict[str, Any]:
     from sim.cli.loading import load
-    from sim.cli.run import simulated
+    from sim.cli.run import how_sure, simulated
     from sim.report.budgets import judge
     from sim.report.metrics import measure
     from sim.report.metrics_json import result_data
 
-    result = simulated(load(text, (change,) if change else ()))
+    experiment, result = simulated(load(text, (change,) if change else ()))
     metrics = measure(result)
-    data = result_data(result, metrics, judge(metrics, result.scenario, result.device))
+    known = how_sure(experiment, result, metrics)
+    data = result_data(result, metrics, judge(metrics, result.scenario, result.device, known), known)
     return {**data, "change": change} if change else data
 
 
@@ -116,6 +138,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _print(results: Sequence[dict[str, Any]], rows: Sequence[Row]) -> None:
     from sim.cli.table import print_table
+    from sim.report.console import report_width
     from sim.report.ranking import ranking_texts
     from sim.report.safe_text import printable
 
@@ -125,11 +148,23 @@ def _print(results: Sequence[dict[str, Any]], rows: Sequence[Row]) -> None:
     print()
     for line in ranking_texts(dict(zip(LETTERS, results, strict=False))):
         print(printable(line))
-    head, shown = ["metric", *LETTERS[: len(results)]], [[path, *(_written(value, unit) for value in values)] for path, values, unit in rows]
+    intervals = _intervals(results) if report_width(sys.stdout) >= NAMES + len(results) * WITH_BAND else [{} for _ in results]
+    head = ["metric", *LETTERS[: len(results)]]
+    shown = [[path, *(_sure(value, unit, found.get(path)) for value, found in zip(values, intervals, strict=True))] for path, values, unit in rows]
     if len(results) == 2:
         head.append("change")
         shown = [[*cells, _change(values[0], values[1], unit)] for cells, (_, values, unit) in zip(shown, rows, strict=True)]
     print_table(head, shown, right=range(1, len(head)), flexible=0)
+
+
+def _sure(value: float | None, unit: str, interval: tuple[float, float] | None) -> str:
+    """A value, and what it may be in brackets."""
+    from sim.report.numbers import band
+
+    text = _written(value, unit)
+    if value is None or interval is None:
+        return text
+    return f"{text} {band(text, *interval, lambda other: _written(other, unit))}".rstrip()
 
 
 def _written(value: float | None, unit: str) -> str:

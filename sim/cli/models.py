@@ -59,6 +59,14 @@ def _show(data: dict[str, Any]) -> None:
     print(f"accuracy: {accuracy['value']:g} {accuracy['metric']} in float32 ({accuracy['source']})" if accuracy else "accuracy: nobody published it")
     if data["note"]:
         print(printable(data["note"]))
+    if data["accuracy_compressed"]:
+        print()
+        figures = [
+            [row["technique"], row["runtime"] or "any", row["metric"], f"{row['value']:g}", "" if row["float_value"] is None else f"{row['float_value']:g}"]
+            + [row["options"] or "default", _cited(row)]
+            for row in data["accuracy_compressed"]
+        ]
+        print_table(["compressed by", "runtime", "accuracy", "value", "float32", "options", "published by"], figures, right=(3, 4), wrap=True)
     if data["published"]:
         print()
         rows = [
@@ -76,6 +84,16 @@ def _show(data: dict[str, Any]) -> None:
         print()
         options = [[key, str(option["default"]), option["range"], option["help"]] for key, option in data["options"].items()]
         print_table(["option", "default", "range", "what it is"], options, wrap=True)
+
+
+def _cited(row: dict[str, Any]) -> str:
+    parts = [
+        row["source"],
+        row["detail"],
+        f"{row['samples_count']:,} samples" if row["samples_count"] else "",
+        "" if row["confirmed"] else "recalled, unconfirmed",
+    ]
+    return "; ".join(part for part in parts if part)
 
 
 def _options(options: dict[str, Any]) -> str:

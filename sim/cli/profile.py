@@ -12,16 +12,20 @@ if TYPE_CHECKING:
     from sim.compiler.program import Program
     from sim.graph.ir import Graph
     from sim.report.operator_profile import OperatorProfile
+    from sim.report.uncertainty import ProgramTrust
     from sim.scenario.model import ModelUse
 
 SEGMENTS_SHOWN = 12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="a built-in model (see: edgesim models) or a .onnx, .tflite or .param file")
+    parser.add_argument("model", metavar="MODEL", help="a built-in model (see: edgesim models) or a .onnx, .tflite, .xml or .param file")
     parser.add_argument("--device", required=True, metavar="NAME", help="a device of the catalogue, or a device file")
-    parser.add_argument("--runtime", metavar="NAME", help="inference engine; the device's default if absent")
+    parser.add_argument("--runtime", metavar="NAME,...", help="inference engine; the device's default if absent; several (tflite,qnn) are shown side by side")
     parser.add_argument("--precision", default="as_stored", metavar="FORMAT", help="float32, float16, int8, w8a16, w4a16, int4 or as_stored (default)")
+    parser.add_argument(
+        "--compress", action="append", default=[], metavar="STEP", help="a technique as in a scenario, such as 'quantize: {to: int8}'; may be repeated"
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads")
     parser.add_argument("--batch", type=int, metavar="N", help="inputs per inference")
     parser.add_argument("--prefer", metavar="UNIT,...", help="units or kinds in order of preference, such as npu,gpu,cpu")
@@ -31,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--unknown-operators", choices=("error", "warn"), default="error", help="warn: run operators nobody knows as generic data movers")
     parser.add_argument("--top", type=_positive, metavar="N", help="show only the N operators that take longest")
+    parser.add_argument(
+        "--compare", metavar="FILE", help="a measured profile (ONNX Runtime, benchmark_model, benchmark_app, trtexec, AI Hub) to line the operators up with"
+    )
     parser.add_argument("--print-graph", nargs="?", const="", metavar="AFTER_PASS", help="print the lowered graph (or the graph after a pass) as text and stop")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
 
@@ -38,21 +45,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import json
 
+    from sim.cli.profile_compare import comparison_data, measured_profile, print_comparison, suited
+    from sim.cli.profile_runtimes import runtime_list, show_runtimes
     from sim.compiler import compile_model
+    from sim.experiment.compression import compressed_model
     from sim.frontends.load import load_model
     from sim.report.operator_profile import operator_profile
 
-    device, use = _device(args.device), _model_use(args)
+    device, runtimes = _device(args.device), runtime_list(args.runtime)
+    if len(runtimes) > 1:
+        _refuse_with_several(args)
+        args.runtime = runtimes[0]
+    measured = None if args.compare is None else measured_profile(args.compare, Path(args.model).stem)
+    use = _model_use(args)
+    use = use if measured is None else suited(use, device, measured)
     graph = load_model(use.source, directory=Path(), options=use.options, shapes=use.shapes, unknown_operators=use.unknown_operators)
+    graph = compressed_model(graph, use, device, Path())
     if args.print_graph is not None:
         print(_graph_text(graph, device, use, args.print_graph))
         return 0
+    if len(runtimes) > 1:
+        return show_runtimes(graph, device, use, runtimes, as_json=args.json)
     program = compile_model(graph, device, runtime=use.runtime, precision=use.precision, placement=use.placement, threads=use.threads, name=graph.name)
     profile = operator_profile(program, device)
     if args.json:
-        print(json.dumps(_data(program, device, profile), indent=1))
+        compared = {} if measured is None else {"comparison": comparison_data(program, profile, measured)}
+        print(json.dumps(_data(program, device, profile) | compared, indent=1))
+        return 0
+    if measured is not None:
+        print_comparison(program, device, profile, measured, args.top)
         return 0
     _print_head(program, device, profile)
+    _print_compression(program)
     _print_operators(profile, args.top)
     _print_segments(profile)
     _print_rest(program, device)
@@ -63,6 +87,14 @@ def _positive(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text)):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
+
+
+def _refuse_with_several(args: argparse.Namespace) -> None:
+    from sim.errors import EdgesimError
+
+    for option, given in (("--compare", args.compare), ("--print-graph", args.print_graph)):
+        if given is not None:
+            raise EdgesimError(f"{option} is of one runtime; --runtime names {args.runtime}")
 
 
 def _device(text: str) -> DeviceSpec:
@@ -96,6 +128,7 @@ def _model_use(args: argparse.Namespace) -> ModelUse:
     data: dict[str, Any] = {
         "source": args.model,
         "precision": args.precision,
+        "compress": [parse_yaml(text, "--compress").data for text in args.compress],
         "options": options,
         "shapes": shapes,
         "unknown_operators": args.unknown_operators,
@@ -129,26 +162,63 @@ def _graph_text(graph: Graph, device: DeviceSpec, use: ModelUse, after: str) -> 
 
 
 def _data(program: Program, device: DeviceSpec, profile: OperatorProfile) -> dict[str, Any]:
+    from device_models.residuals import LEVEL
     from sim.report.model_metrics import program_metrics
     from sim.report.quantities import described
 
-    return {"schema": "edgesim.profile/1", "device": device.name, "model": described(program_metrics(program, device)), "profile": described(profile)}
+    trust, numbers = _trust(program, device, profile), described(profile)
+    for name, ratio in (("total", trust.time_ratio), ("makespan", trust.time_ratio), ("energy", trust.energy_ratio)):
+        numbers[name] |= {"low": numbers[name]["value"] * ratio.low, "high": numbers[name]["value"] * ratio.high}
+    sure = {"level": LEVEL, "regime": trust.regime}
+    model = described(program_metrics(program, device))
+    return {"schema": "edgesim.profile/1", "device": device.name, "model": model, "uncertainty": sure, "profile": numbers}
 
 
 def _print_head(program: Program, device: DeviceSpec, profile: OperatorProfile) -> None:
+    from device_models.residuals import LEVEL
     from device_models.units import format_quantity
-    from sim.report.numbers import count, three_digits
+    from sim.report.numbers import band, count, percent, three_digits
     from sim.report.safe_text import printable
 
     print(printable(f"{program.model}   {program.precision}   {program.runtime} on {device.title}"))
-    time = f"inference {format_quantity(profile.makespan_s, 'time')}"
+    trust = _trust(program, device, profile)
+    low_s, high_s = profile.makespan_s * trust.time_ratio.low, profile.makespan_s * trust.time_ratio.high
+    time = f"inference {_time(profile.makespan_s)} {band(_time(profile.makespan_s), low_s, high_s, _time)}".rstrip()
     if profile.total_s > profile.makespan_s * 1.001:
         time += f" ({format_quantity(profile.total_s, 'time')} of work on several units)"
     print(f"{time}, first one {format_quantity(profile.makespan_s + program.first_inference_s, 'time')}, load {format_quantity(program.load_s, 'time')}")
-    energy = f"{format_quantity(profile.energy_j, 'energy')} (units and memory, without the rest of the device)"
+    low_j, high_j = profile.energy_j * trust.energy_ratio.low, profile.energy_j * trust.energy_ratio.high
+    energy = f"{_energy(profile.energy_j)} {band(_energy(profile.energy_j), low_j, high_j, _energy)}".rstrip() + " (units and memory only)"
     print(f"{count(program.macs)}MAC, {count(program.parameters)} parameters, {len(profile.operators)} kernels, {energy}")
     if profile.makespan_s > 0:
         print(f"{three_digits(1 / profile.makespan_s)} inferences/s alone; at the highest clocks and the full memory bandwidth")
+    print(f"{trust.regime}: in brackets {percent(LEVEL)} intervals")
+    print()
+
+
+def _trust(program: Program, device: DeviceSpec, profile: OperatorProfile) -> ProgramTrust:
+    """How sure its time and energy are."""
+    from sim.report.model_metrics import unit_seconds
+    from sim.report.uncertainty import program_trust
+
+    memory_j = sum(row.traffic_bytes for row in profile.operators) * float(device.memory.energy_j_per_byte)
+    units_j: dict[str, float] = {}
+    for row in profile.operators:
+        own_j = row.energy_j - row.traffic_bytes * float(device.memory.energy_j_per_byte)
+        units_j[row.unit] = units_j.get(row.unit, 0.0) + own_j
+    return program_trust(program, device, unit_seconds(program, device), units_j, memory_j)
+
+
+def _print_compression(program: Program) -> None:
+    """What each technique changed, one line each."""
+    from sim.report.compression import compression_rows
+
+    rows = compression_rows(program)
+    if not rows:
+        return
+    from sim.cli.table import print_table
+
+    print_table(("step", "parameters", "MACs", "size", "zeros"), rows, right=(1, 2, 3, 4), flexible=0)
     print()
 
 
@@ -210,6 +280,7 @@ def _print_rest(program: Program, device: DeviceSpec) -> None:
     from sim.report.model_metrics import program_metrics
     from sim.report.numbers import percent
     from sim.report.safe_text import printable
+    from sim.report.stored_weights import in_words, stored_weights
 
     metrics = program_metrics(program, device)
     units = ", ".join(
@@ -221,6 +292,13 @@ def _print_rest(program: Program, device: DeviceSpec) -> None:
     over = percent(plan.arena_bytes / plan.lower_bound_bytes - 1, 2) if plan.lower_bound_bytes else "0 %"
     arena = f"arena {_bytes(plan.arena_bytes)} ({over} over the most that is ever alive)"
     print(f"memory     {arena}, weights {_bytes(program.weights_bytes)}, state {_bytes(program.state_bytes)}")
+    from sim.compiler.in_place import buffers_at_peak, bytes_without_in_place
+
+    without = bytes_without_in_place(program)
+    largest = ", ".join(f"{buffer.tensor} {_bytes(buffer.size_bytes)}" for buffer in buffers_at_peak(program)[:3])
+    print(printable(f"           at the peak {_bytes(plan.lower_bound_bytes)}, {_bytes(without)} without writing in place; largest there: {largest or 'none'}"))
+    if program.graph is not None:
+        print(f"formats    {in_words(stored_weights(program.graph))}")
     print(f"storage    {format_quantity(program.storage_bytes, 'bytes')}")
     print(f"passes     {', '.join(step.partition('{')[0] for step in program.pipeline) or 'none'}")
     accuracy = metrics.accuracy

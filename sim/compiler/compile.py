@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
 from device_models.compute import KernelCosts, kernel_seconds, max_frequency_hz
 from device_models.spec import DeviceSpec
-from device_models.work import Work
+from device_models.work import Work, macs_by_format
 from sim.compiler import heft  # noqa: F401  (it fills the table of placement policies)
-from sim.compiler.cost import as_computed, busy_cores, longest_path, take_costs, unit_costs, weights_read
+from sim.compiler.cost import as_computed, busy_cores, longest_path, take_costs, unit_costs, uses_zeros, weights_read
 from sim.compiler.crossing import EntryCosts, segment_entries
 from sim.compiler.dataflow import Dataflow, dataflow_of
 from sim.compiler.liveness import live_bytes, requirements
-from sim.compiler.load import UnitUse, load_of, weights_in_place
+from sim.compiler.load import UnitUse, load_of, overwritten_bytes, weights_in_place
 from sim.compiler.memory_plan import plan_memory
-from sim.compiler.notes import capacity_notes, preference_notes, program_notes
+from sim.compiler.notes import capacity_notes, preference_notes, program_notes, sparsity_notes
 from sim.compiler.partition import partition, segment_dependencies
 from sim.compiler.pipeline import AS_STORED, lower, pipeline_for, resolve_runtime
-from sim.compiler.placement import Placed, Request, place
+from sim.compiler.placement import FALLBACK, Placed, Request, place
 from sim.compiler.plan_check import check_plan
 from sim.compiler.program import Kernels, MemoryPlan, Program, Segment
 from sim.compiler.runtimes import Runtime
 from sim.compiler.support import support_of, targets_of
+from sim.compiler.working_memory import working_bytes
 from sim.errors import EdgesimError, ModelError
 from sim.graph.ir import Graph
+from sim.graph.storage import stored_file_bytes
 from sim.graph.work import graph_work
 from sim.scenario.model import Placement
 
@@ -74,6 +77,7 @@ class Lowered:
     precision: str
     flow: Dataflow
     work: Work
+    layouts: dict[tuple[tuple[str, ...], frozenset[int]], _Layout] = field(default_factory=dict, repr=False, compare=False)  # by where kernels run
 
 
 def lower_model(graph: Graph, engine: Runtime, precision: str = AS_STORED) -> Lowered:
@@ -93,8 +97,13 @@ def compile_lowered(lowered: Lowered, device: DeviceSpec, *, placement: Placemen
     support = support_of(flow.graph, flow.ops, lowered.work, targets_of(device, engine))
     request = Request(device, engine, placement or Placement(), flow, lowered.work, support, threads, lowered.precision)
     placed = place(request)
-    layout = _lay_out(request, placed)
-    return _program(request, placed, layout, lowered.graph, name, tuple(str(step) for step in pipeline_for(engine, lowered.precision)))
+    where = (tuple(placed.units), placed.cut)
+    if where not in lowered.layouts:  # nothing in it depends on how fast a unit is, or what else the device has
+        lowered.layouts[where] = _lay_out(request, placed)
+    layout = lowered.layouts[where]
+    return _program(
+        request, placed, layout, lowered.graph, name, tuple(str(step) for step in pipeline_for(engine, lowered.precision, "training" in lowered.graph.notes))
+    )
 
 
 def _refuse_foreign(engine: Runtime, device: DeviceSpec) -> None:
@@ -120,16 +129,20 @@ def _program(request: Request, placed: Placed, layout: _Layout, graph: Graph, na
     flow, device, engine = request.flow, request.device, request.runtime
     work = _work(request, layout)
     costs = _costs(request, work, layout)
-    segments = _segments(request, placed, layout, costs)
+    segments = _segments(request, placed, layout, work, costs)
     stored = flow.graph.stored_bytes()
     structure_bytes = float(graph.notes.get("structure_bytes", 0)) if request.precision == AS_STORED else 0.0
-    load = load_of(device, engine, stored, _units_used(request, segments), structure_bytes)
+    load = load_of(device, engine, stored_file_bytes(flow.graph, engine.stored_forms), _units_used(request, segments), structure_bytes)
     ops = [flow.ops[kernel] for kernel in layout.order]
     state_bytes = float(sum(tensor.bytes for tensor in flow.graph.tensors.values() if tensor.role == "state"))
-    resident_bytes = layout.plan.arena_bytes + state_bytes + (0.0 if weights_in_place(device, engine) else stored)
+    if weights_in_place(device, engine):  # what is trained cannot stay in storage
+        state_bytes += overwritten_bytes(flow.graph)
+    working = working_bytes(engine.arena, work, layout.plan)
+    resident_bytes = layout.plan.arena_bytes + working + state_bytes + (0.0 if weights_in_place(device, engine) else stored)
     notes = (
         *capacity_notes(device, load.storage_bytes, resident_bytes),
         *preference_notes(request.placement.prefer, request.order, device, engine.name),
+        *sparsity_notes(segments, work, {unit: tuple(target.spec.sparsity) for unit, target in request.support.targets.items() if uses_zeros(target)}),
         *program_notes(flow.graph, device, segments, work),
     )
     return Program(
@@ -142,10 +155,11 @@ def _program(request: Request, placed: Placed, layout: _Layout, graph: Graph, na
         plan=layout.plan,
         weights_bytes=stored,
         state_bytes=state_bytes,
+        working_bytes=working,
         storage_bytes=load.storage_bytes,
         load_s=load.load_s,
         first_inference_s=load.first_inference_s,
-        macs=float(work.macs.sum()),
+        macs=float(request.work.macs.sum()),
         parameters=graph.parameters(),
         pipeline=pipeline,
         notes=notes,
@@ -195,7 +209,7 @@ def _costs(request: Request, work: Work, layout: _Layout) -> list[KernelCosts]:
     return [costs for costs in found if costs is not None]
 
 
-def _segments(request: Request, placed: Placed, layout: _Layout, costs: list[KernelCosts]) -> tuple[Segment, ...]:
+def _segments(request: Request, placed: Placed, layout: _Layout, work: Work, costs: list[KernelCosts]) -> tuple[Segment, ...]:
     prices = EntryCosts(request.device, request.support.targets, request.runtime.name, request.precision)
     entries = segment_entries(request.flow, layout.segments, prices)
     segments, start = [], 0
@@ -211,9 +225,18 @@ def _segments(request: Request, placed: Placed, layout: _Layout, costs: list[Ker
                 costs=costs[index],
                 entry_s=entries[index].seconds,
                 entry_bytes=entries[index].moved_bytes,
-                why="; ".join(dict.fromkeys(placed.why[kernel] for kernel in rows)),
+                why=_reasons(placed.why[kernel] for kernel in rows),
                 cores=busy_cores(target, request.runtime, request.threads),
+                macs=macs_by_format(work.take(slice(start, start + len(rows)))),
             )
         )
         start += len(rows)
     return tuple(segments)
+
+
+def _reasons(reasons: Iterable[str]) -> str:
+    """Each reason once; that they are fallbacks is said at the beginning only."""
+    each = list(dict.fromkeys(reasons))
+    fallen = list(dict.fromkeys(part for reason in each if reason.startswith(FALLBACK) for part in reason.removeprefix(FALLBACK).split("; ")))
+    others = [reason for reason in each if not reason.startswith(FALLBACK)]
+    return "; ".join(others + ([FALLBACK + "; ".join(fallen)] if fallen else []))

@@ -8,7 +8,7 @@ import numpy as np
 
 from device_models.compute import KernelCosts, kernel_costs
 from device_models.spec import DeviceSpec
-from device_models.work import DType, Work
+from device_models.work import DTYPE_BITS, DType, Work
 from sim.compiler.dataflow import Dataflow
 from sim.compiler.runtimes import Runtime
 from sim.compiler.support import Target
@@ -43,7 +43,8 @@ def halves_floats(target: Target) -> bool:
 
 
 def as_computed(work: Work, target: Target) -> Work:
-    """The rows as the unit computes them: float32 as float16 where it does so, with half the bytes."""
+    """The rows as the unit computes them: float32 as float16 where it does so, with half the bytes; zeros in weights left out where it can."""
+    work = _without_zeros(work, target)
     if not halves_floats(target):
         return work
     rows, weights = work.dtype == DType.F32, work.weight_dtype == DType.F32
@@ -57,6 +58,23 @@ def as_computed(work: Work, target: Target) -> Work:
         live_bytes=work.live_bytes * share,
         weight_bytes=work.weight_bytes * np.where(weights, 0.5, 1.0),
     )
+
+
+def uses_zeros(target: Target) -> bool:
+    """Whether zeros in weights make kernels of a unit faster: the unit can, and the delegate has such kernels."""
+    return bool(target.spec.sparsity) and target.delegate.sparse_weights
+
+
+def _without_zeros(work: Work, target: Target) -> Work:
+    """Fewer multiply-accumulates and bytes of weights. 2:4 weights are stored as the two that stay and two bits for each."""
+    if not uses_zeros(target) or not np.any(work.weight_zeros > 0):
+        return work
+    fourfold, skipping = (float(target.spec.sparsity.get(name, 1.0)) for name in ("structured_2_4", "zero_skipping"))  # type: ignore[call-overload]
+    width = DTYPE_BITS[work.weight_dtype.astype(int)]
+    on_fours = work.two_of_four & np.isin(work.dtype, (DType.I8, DType.F16, DType.BF16))
+    speed = np.where(on_fours, fourfold, np.minimum(1.0 / np.maximum(1.0 - work.weight_zeros, 1e-9), skipping))
+    halves = on_fours & (fourfold > 1)
+    return replace(work, macs=work.macs / speed, weight_bytes=work.weight_bytes * np.where(halves, 0.5 * (width + 2.0) / width, 1.0))
 
 
 def take_costs(costs: KernelCosts, index: np.ndarray | slice) -> KernelCosts:

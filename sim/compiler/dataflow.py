@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sim.graph.ir import Graph, Op
+from sim.graph.ops import OPS
 from sim.graph.work import has_kernel
 
 
@@ -38,24 +39,31 @@ def dataflow_of(graph: Graph, ops: list[Op]) -> Dataflow:
     """Dependencies among the kernels ``ops`` of ``graph``."""
     root: dict[str, str] = {}
     for op in graph.ops:
-        if not has_kernel(op) or op.type == "CacheAppend":  # a cache's reader sees the state itself
+        if not has_kernel(op):
             source = op.inputs[0]
-            for name in op.outputs:
-                root[name] = root.get(source, source)
+            root.update(dict.fromkeys(op.outputs, root.get(source, source)))
+        for source, name in zip(op.inputs, op.outputs[: OPS[op.type].overwrites], strict=False):  # a cache's reader sees the state itself
+            root[name] = root.get(source, source)
     maker: dict[str, int] = {}
     reads: list[tuple[str, ...]] = []
     makes: list[tuple[str, ...]] = []
     before: list[tuple[int, ...]] = []
     writers: dict[str, list[int]] = {}  # state -> kernels that wrote it so far
+    readers: dict[str, list[int]] = {}  # stored data -> kernels that read it so far
     for index, op in enumerate(ops):
         sources = dict.fromkeys(root.get(name, name) for name in op.all_inputs)
         state = [name for name in sources if graph.tensors[name].role == "state"]
         reads.append(tuple(name for name in sources if graph.tensors[name].role in ("input", "activation")))
         makes.append(tuple(name for name in op.outputs if root.get(name, name) == name))
-        depends = {maker[name] for name in sources if name in maker} | {writer for name in state for writer in writers.get(name, [])}
+        overwritten = [root.get(name, name) for name in op.inputs[: OPS[op.type].overwrites]]
+        depends = {reader for name in overwritten for reader in readers.get(name, [])}
+        for name in sources:
+            if graph.tensors[name].is_stored:
+                readers.setdefault(name, []).append(index)
+        depends |= {maker[name] for name in sources if name in maker} | {writer for name in state for writer in writers.get(name, [])}
         before.append(tuple(sorted(depends)))
         maker.update(dict.fromkeys(makes[-1], index))
-        if op.type == "CacheAppend" and state:
-            writers.setdefault(root.get(op.inputs[0], op.inputs[0]), []).append(index)
+        for name in overwritten:
+            writers.setdefault(name, []).append(index)
     outputs = tuple(dict.fromkeys(root.get(name, name) for name in graph.outputs))
     return Dataflow(graph, ops, root, maker, reads, makes, before, outputs)

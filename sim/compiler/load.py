@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from device_models.spec import DeviceSpec
 from sim.compiler.runtimes import Delegate, Runtime
+from sim.graph.ir import Graph
+from sim.graph.ops import OPS
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,12 @@ class Load:
 def weights_in_place(device: DeviceSpec, runtime: Runtime) -> bool:
     """Whether kernels read the weights where they are stored, so that they count as storage only."""
     return runtime.weights == "in_place" and device.storage.execute_in_place
+
+
+def overwritten_bytes(graph: Graph) -> float:
+    """Bytes of stored tensors that a run writes over: the weights that a training step changes."""
+    names = {name for op in graph.ops for name in op.inputs[: OPS[op.type].overwrites]}
+    return float(sum(graph.tensors[name].bytes for name in names if graph.tensors[name].is_stored))
 
 
 def load_of(device: DeviceSpec, runtime: Runtime, weights_bytes: float, used: Sequence[UnitUse], structure_bytes: float = 0.0) -> Load:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
 
 from device_models.spec import DeviceSpec
 from device_models.units import format_quantity
@@ -23,6 +25,18 @@ def preference_notes(wanted: Sequence[str], order: Sequence[str], device: Device
     """Preferred units that the program could not use because they are absent, or have no delegate."""
     present = {*order, *(device.units[unit].kind for unit in order)}
     return tuple(f"{device.name} has no {name} that {runtime} uses" for name in wanted if name not in present)
+
+
+def sparsity_notes(segments: Sequence[Segment], work: Work, faster: Mapping[str, Collection[str]]) -> tuple[str, ...]:
+    """Units on which zeros in weights gain no time; ``faster``: the kinds of zeros that make kernels of a unit faster."""
+    idle: dict[str, bool] = {}
+    for segment in segments:
+        rows, kinds = slice(segment.first, segment.stop), faster.get(segment.unit, ())
+        zeros = work.weight_zeros[rows] > 0
+        gains = zeros & (work.two_of_four[rows] if "zero_skipping" not in kinds else True) if kinds else np.zeros_like(zeros)
+        if zeros.any():
+            idle[segment.unit] = idle.get(segment.unit, True) and not gains.any()
+    return tuple(f"pruned weights make no kernel faster on {unit}: it multiplies zeros too" for unit, nothing in idle.items() if nothing)
 
 
 def capacity_notes(device: DeviceSpec, storage_bytes: float, memory_bytes: float) -> tuple[str, ...]:

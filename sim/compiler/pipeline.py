@@ -12,6 +12,8 @@ from sim.passes import Pass, make_pass
 from sim.registry import near_names
 
 AS_STORED = "as_stored"
+# Others count on weights that stay as they are; batch norms are folded where nothing is trained (the others have operators of their own).
+_WHILE_TRAINING = ("fold_batch_norm", "precision", "fuse_epilogue", "insert_casts", "dead_code")
 
 
 def resolve_runtime(engine: Runtime | str) -> Runtime:
@@ -19,8 +21,11 @@ def resolve_runtime(engine: Runtime | str) -> Runtime:
     return runtime(engine) if isinstance(engine, str) else engine
 
 
-def pipeline_for(engine: Runtime | str, precision: str = AS_STORED) -> tuple[Pass, ...]:
-    """The passes a model goes through, in order. Raises EdgesimError for a precision the runtime cannot make."""
+def pipeline_for(engine: Runtime | str, precision: str = AS_STORED, training: bool = False) -> tuple[Pass, ...]:
+    """The passes a model goes through, in order; ``training``: those that a step of training does.
+
+    Raises EdgesimError for a precision the runtime cannot make.
+    """
     engine = resolve_runtime(engine)
     steps: list[Pass] = []
     for step in engine.pipeline:
@@ -28,7 +33,7 @@ def pipeline_for(engine: Runtime | str, precision: str = AS_STORED) -> tuple[Pas
             steps.append(step_pass(step))
         elif precision != AS_STORED:
             steps.append(_conversion(engine, precision))
-    return tuple(steps)
+    return tuple(step for step in steps if not training or step.name in _WHILE_TRAINING)
 
 
 def lower(
@@ -42,7 +47,7 @@ def lower(
 
     ``after_each`` is called with every pass and the graph it left. Raises EdgesimError for a name that is not in the pipeline.
     """
-    passes = pipeline_for(engine, precision)
+    passes = pipeline_for(engine, precision, "training" in graph.notes)
     names = [step.name for step in passes]
     if stop_after is not None:
         if stop_after not in names:
@@ -59,4 +64,5 @@ def _conversion(engine: Runtime, precision: str) -> Pass:
     rule = next((rule for name, rule in engine.precisions.items() if name == precision), None)
     if rule is None:
         raise EdgesimError(f"{engine.name} makes no {precision} models; {near_names(precision, (AS_STORED, *engine.precisions))}")
-    return make_pass("precision", {"to": precision, **{name: value for name, value in rule if value}})
+    options = {name: value for name, value in rule if value and name != "formats"}
+    return make_pass("precision", {"to": rule.formats or precision, **options})

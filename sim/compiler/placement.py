@@ -8,17 +8,18 @@ from fnmatch import fnmatchcase
 from typing import get_args
 
 from device_models.spec import DeviceSpec
-from device_models.work import Work
+from device_models.work import DType, Work
 from sim.compiler.dataflow import Dataflow
 from sim.compiler.partition import partition
-from sim.compiler.runtimes import Runtime
+from sim.compiler.runtimes import Runtime, runtime
 from sim.compiler.runtimes.spec import UnitKind
-from sim.compiler.support import Support, Target, units_of_kind
+from sim.compiler.support import Support, Target, has_operators, units_of_kind
 from sim.errors import EdgesimError, ModelError, Problem
 from sim.registry import Registry, near_names
 from sim.scenario.model import Placement
 
 FIRST_CHOICE = "first choice"
+FALLBACK = "fallback: "
 UNIT_KINDS: tuple[str, ...] = get_args(UnitKind)
 _FALLBACK_KINDS = ("cpu", "mcu")
 
@@ -112,7 +113,7 @@ def _first_choices(request: Request, order: tuple[str, ...], banned: dict[tuple[
                 break
             refused.append(why)
         units.append(unit)
-        reasons.append("fallback: " + "; ".join(refused) if refused else FIRST_CHOICE)
+        reasons.append(FALLBACK + "; ".join(refused) if refused else FIRST_CHOICE)
     return Placed(units, reasons)
 
 
@@ -174,4 +175,19 @@ def _refuse_unplaceable(request: Request) -> None:
         problems.append(Problem(path=request.flow.graph.name, what=what))
     if len(stuck) > 10:
         problems.append(Problem(path=request.flow.graph.name, what=f"and {len(stuck) - 10} operators more"))
+    problems.append(Problem(path=request.flow.graph.name, what=_way_out(request, stuck)))
     raise ModelError(problems)
+
+
+def _way_out(request: Request, stuck: list[int]) -> str:
+    """Which other runtimes of the device have the operators that this one has not."""
+    kinds = dict.fromkeys(part.type for index in stuck for part in (request.flow.ops[index], *request.flow.ops[index].fused))
+    formats = dict.fromkeys(DType(request.work.dtype[index]) for index in stuck)
+    others = [name for name in request.device.runtimes if name != request.runtime.name]
+    able = [name for name in others if has_operators(request.device, runtime(name), tuple(kinds), tuple(formats))]
+    operators = ", ".join(kinds)
+    if able:
+        return f"runtimes of {request.device.name} that have {operators}: {', '.join(able)}; or take another precision, or cut the model before them"
+    return (
+        f"no runtime of {request.device.name} has {operators} in {', '.join(form.name.lower() for form in formats)}; take another precision, or cut the model"
+    )

@@ -61,8 +61,9 @@ def _views(graph: Graph) -> dict[str, str]:
     """Tensors that are views -> the tensor whose memory they name."""
     seen: dict[str, str] = {}
     for op in graph.ops:
-        if (OPS[op.type].view and not op.fused) or op.type == "CacheAppend":
+        if OPS[op.type].view and not op.fused:
             seen.update(dict.fromkeys(op.outputs, seen.get(op.inputs[0], op.inputs[0])))
+        seen.update({name: seen.get(source, source) for source, name in zip(op.inputs, op.outputs[: OPS[op.type].overwrites], strict=False)})
     return seen
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ class Segment:
     entry_bytes: float  # memory traffic of those copies
     why: str  # why it runs here: "first choice", "fallback: Softmax is not supported in int8 by ..."
     cores: float = 1.0  # cores (CPU threads) it keeps busy
+    macs: tuple[float, float] = (0.0, 0.0)  # multiply-accumulates in float and in integer formats
 
     def __len__(self) -> int:
         return self.stop - self.first
@@ -85,14 +87,37 @@ class Program:
     pipeline: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # what the compiler has to say: fallbacks, approximations, coverage of the cost model
     graph: Graph | None = field(default=None, repr=False)
+    working_bytes: float = 0.0  # scratch of kernels beyond the plan, and what the engine keeps for each kernel
     weights_in_place: bool = False  # kernels read them from storage that is in the address space: they take no memory
+    page_buffer_bytes: float = 0.0  # not 0: weights are streamed through buffers of so many bytes in every run ...
+    page_read_s: float = 0.0  # ... which reads storage for so long
 
     @property
     def resident_bytes(self) -> float:
         """Memory it takes while loaded."""
-        return self.copied_bytes + self.state_bytes + self.plan.arena_bytes
+        return self.copied_bytes + self.state_bytes + self.plan.arena_bytes + self.working_bytes
 
     @property
     def copied_bytes(self) -> float:
         """Weights that are copied into memory when it is loaded."""
+        if self.page_buffer_bytes:
+            return self.page_buffer_bytes
         return 0.0 if self.weights_in_place else self.weights_bytes
+
+
+def network_of(program: Program) -> Hashable:
+    """Equal for the phases of one language model (prefill and decode of one network, runtime, precision, cache and set of units), whose weights exist once."""
+    if not program.state_bytes or (program.graph is not None and "training" in program.graph.notes):  # each training has weights of its own
+        return id(program)
+    units = frozenset(segment.unit for segment in program.segments)
+    origin = program.model if program.graph is None else program.graph.notes.get("source", program.model)  # entries have names of their own
+    return origin, program.runtime, program.precision, program.parameters, program.state_bytes, units
+
+
+def stored_bytes(programs: Iterable[Program]) -> float:
+    """What programs take on storage, networks that several of them run once."""
+    largest: dict[Hashable, float] = {}
+    for program in programs:
+        key = network_of(program)
+        largest[key] = max(largest.get(key, 0.0), program.storage_bytes)
+    return sum(largest.values())

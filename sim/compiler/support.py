@@ -57,6 +57,17 @@ def targets_of(device: DeviceSpec, runtime: Runtime) -> dict[str, Target]:
     return found
 
 
+def has_operators(device: DeviceSpec, runtime: Runtime, operators: tuple[str, ...], formats: tuple[DType, ...]) -> bool:
+    """Whether units of the device run all these operator types in these formats under a runtime, shapes aside."""
+
+    def runs(target: Target, operator: str, format: DType) -> bool:
+        delegate = target.delegate
+        return delegate.runs(operator) and FORMAT_NAMES.get(format, "") in delegate.formats and unit_supports(target.spec, format)
+
+    targets = targets_of(device, runtime).values()
+    return all(any(runs(target, operator, format) for target in targets) for operator in operators for format in formats)
+
+
 def support_of(graph: Graph, ops: list[Op], work: Work, targets: dict[str, Target]) -> Support:
     """Support of every kernel (``ops`` with their ``work`` rows) on every target."""
     reasons = {}
@@ -81,7 +92,7 @@ def refusal(graph: Graph, op: Op, dtype: DType, weight_dtype: DType | None, targ
         return f"{op.type} with {weight_dtype.name.lower()} weights in {dtype.name.lower()} is not supported by {delegate.name}"
     for limit in delegate.limits:
         if (not limit.operators or op.type in limit.operators) and (broken := broken_limit(graph, op, dtype, limit)):
-            return f"{op.type} {broken}, more than {delegate.name} runs"
+            return f"{op.type} {broken}, which {delegate.name} does not run"
     return ""
 
 
@@ -95,9 +106,9 @@ def broken_limit(graph: Graph, op: Op, dtype: DType, limit: Limit) -> str:
     if limit.max_batch is not None and first is not None and len(first.shape) > 1 and first.shape[0] > limit.max_batch:
         return f"has a batch of {first.shape[0]}"
     if limit.formats and FORMAT_NAMES.get(dtype, "") not in limit.formats:
-        return f"in {dtype.name.lower()} is"
+        return f"in {dtype.name.lower()}"
     if limit.weights_stored and (len(op.inputs) < 2 or not graph.tensors[op.inputs[1]].is_stored):
-        return "has a second operand that is computed, which is"
+        return "has a second operand that is computed"
     if limit.max_weight_bytes is not None and (size := sum(tensor.bytes for tensor in tensors if tensor.is_stored)) > limit.max_weight_bytes:
         return f"has {size:.0f} bytes of weights"
     return _broken_window(graph, op, limit) if op.type in _WINDOWED else ""
@@ -144,4 +155,4 @@ def _prefix_rule(row: list[str], ops: list[Op]) -> list[str]:
     if first is None:
         return row
     after = f"comes after {ops[first].name} ({row[first]}), where the compiler ends the mapped part"
-    return [why or (f"{ops[index].type} {after}" if index > first else "") for index, why in enumerate(row)]
+    return [why or (after if index > first else "") for index, why in enumerate(row)]

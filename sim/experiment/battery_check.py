@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+from device_models.figure import Figure
 from device_models.units import format_quantity
 from sim.errors import EdgesimError
 from sim.scenario.loading import LoadedScenario
+from sim.scenario.model import Closed, Scenario
 from sim.trace import Status, Trace
 
 _PLACES = (
@@ -18,6 +22,40 @@ _PLACES = (
     ("device", "battery"),
     ("device",),
 )
+
+
+_FIRST_S, _LONGER = 1.0, 8.0  # how long one request is tried for, and how much longer each further time
+
+
+def check_one_inference(loaded: LoadedScenario, run: Callable[[Scenario], Trace]) -> None:
+    """Raise EdgesimError if the battery, as charged as it begins, cannot carry one request of any workload alone. ``run``: runs a scenario."""
+    scenario = loaded.scenario
+    if loaded.device.battery is None or scenario.charging is not None:
+        return
+    found: EdgesimError | None = None
+    for name in scenario.workloads:
+        try:
+            _try_alone(loaded, name, run)
+        except EdgesimError as error:
+            found = found or error
+        else:
+            return
+    if found is not None:
+        raise found
+
+
+def _try_alone(loaded: LoadedScenario, name: str, run: Callable[[Scenario], Trace]) -> None:
+    """One request from the start on, no longer than it takes to be answered or to empty the battery."""
+    scenario, seconds = loaded.scenario, _FIRST_S
+    workload = scenario.workloads[name].model_copy(update={"arrival": Closed(), "count": 1, "start_s": Figure(0.0)})
+    changes = {"workloads": {name: workload}, "warmup_s": Figure(0.0), "trace": "requests"}
+    while True:
+        seconds = min(seconds, float(scenario.duration_s))
+        trace = run(scenario.model_copy(update={**changes, "duration_s": Figure(seconds)}))
+        check_battery(loaded, trace)
+        if seconds >= float(scenario.duration_s) or (trace.requests["status"] != Status.UNFINISHED).any() or trace.end_s < seconds:
+            return
+        seconds *= _LONGER
 
 
 def check_battery(loaded: LoadedScenario, trace: Trace) -> None:

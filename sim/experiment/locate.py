@@ -28,8 +28,8 @@ def located(problems: Iterable[Problem], places: Places, path: Path) -> list[Pro
 
 def _located(problem: Problem, places: Places, path: Path) -> Problem:
     inner = tuple(int(part) if part.isdecimal() else part for part in problem.path.split(".") if part)
-    full = (*path, *inner)
-    if inner and full in places.values:
+    full = (*path, *inner) if (*path, *inner) in places.values else places.resolve((*path, *inner))
+    if len(full) > len(path):  # what it names, or the nearest that was written of it
         return places.problem(full, problem.what)
     what = ": ".join(part for part in (problem.path, problem.what) if part)
     return places.problem(path, what, at_key=True)

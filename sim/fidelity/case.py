@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 from device_models.spec import DeviceSpec
 
-Metric = Literal["latency_s", "energy_j", "decode_tokens_per_s", "prefill_tokens_per_s", "memory_bytes"]
+Metric = Literal["latency_s", "energy_j", "decode_tokens_per_s", "prefill_tokens_per_s", "memory_bytes", "resident_bytes", "power_w"]
 Regime = Literal["in-sample", "leave-family-out", "zero-shot", "k-shot"]
 REGIMES: tuple[Regime, ...] = ("in-sample", "leave-family-out", "zero-shot", "k-shot")
 
@@ -21,6 +21,7 @@ class Case:
     is left out together ("mobilenet_v2"); ``kind`` a finer label for the table of errors by kind ("detection").
     ``device`` names the measured thing; ``spec`` describes it from its specification alone (no fitted parameter).
     ``use`` is an entry of a scenario's ``models``: source, options, runtime, precision, threads, placement.
+    ``latency_s``: measured in the same run, where an energy is to be predicted with the latency known.
     ``source`` says where the figure was published, ``line`` its row in the data file.
     """
 
@@ -37,6 +38,7 @@ class Case:
     source: str
     line: int = 0
     kind: str = ""
+    latency_s: float | None = None
 
 
 class Dataset(Protocol):

@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sim.errors import EdgesimError, Problem
+from sim.frontends.recognition import measure_weights
 from sim.graph.ir import Graph
 
 Unknown = Literal["error", "warn"]
-FORMATS = {".onnx": "ONNX", ".tflite": "TensorFlow Lite", ".param": "ncnn"}
+FORMATS = {".onnx": "ONNX", ".tflite": "TensorFlow Lite", ".param": "ncnn", ".xml": "OpenVINO"}
 # Suffixes people try, and what to do about them.
 _OTHER_FORMATS = {
     ".pt": "export it with torch.onnx.export", ".pth": "export it with torch.onnx.export", ".h5": "convert it with tf.lite.TFLiteConverter",
-    ".keras": "convert it with tf.lite.TFLiteConverter", ".pb": "convert it with tf.lite.TFLiteConverter", ".bin": "give the .param file beside it",
-    ".xml": "export the network to ONNX", ".mlmodel": "export the network to ONNX", ".safetensors": "it holds weights only; name a zoo model or export to ONNX",
+    ".keras": "convert it with tf.lite.TFLiteConverter", ".pb": "convert it with tf.lite.TFLiteConverter",
+    ".bin": "give the .param (ncnn) or .xml (OpenVINO) file beside it",
+    ".mlmodel": "export the network to ONNX", ".safetensors": "it holds weights only; name a zoo model or export to ONNX",
     ".gguf": "it holds weights only; name a zoo model or export to ONNX",
 }  # fmt: skip
 
@@ -47,7 +49,7 @@ def load_model(
     if suffix:
         _refuse(options, "options", "a model file has none; they are for zoo models")
         path = _file(source, directory)
-        graph = _importer(suffix)(path, shapes=shapes, unknown_operators=unknown_operators)
+        graph = measure_weights(_importer(suffix)(path, shapes=shapes, unknown_operators=unknown_operators))
         graph.notes["structure_bytes"] = _structure_bytes(graph, path)
     else:
         graph = _from_zoo(source, {**shapes, **options}, directory)
@@ -56,9 +58,15 @@ def load_model(
 
 
 def _structure_bytes(graph: Graph, path: Path) -> float:
-    """What the file holds beside the stored tensors: graph, names, scales. 0 if not known, because the weights stand in another file."""
-    size = path.stat().st_size
-    return float(size) if path.suffix.lower() == ".param" else max(size - graph.stored_bytes(), 0.0)
+    """What the file holds beside the stored tensors: graph, names, scales. 0 if not known, because the weights stand in another file.
+
+    Less than nothing for a file with sparse tensors, which are dense once loaded.
+    """
+    size = graph.notes.get("file_bytes", path.stat().st_size)  # of all its files
+    if path.suffix.lower() == ".param":
+        return float(size)
+    rest = size - graph.stored_bytes()
+    return rest if graph.notes.get("sparse_weights") else max(rest, 0.0)
 
 
 def _import_layers(name: str, input: Mapping[str, Any] | None, layers: Sequence[Mapping[str, Any]]) -> Graph:
@@ -100,6 +108,10 @@ def _importer(suffix: str) -> Callable[..., Graph]:
         from sim.frontends.tflite import import_tflite
 
         return import_tflite
+    if suffix == ".xml":
+        from sim.frontends.openvino import import_openvino
+
+        return import_openvino
     from sim.frontends.ncnn import import_ncnn
 
     return import_ncnn

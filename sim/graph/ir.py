@@ -28,18 +28,33 @@ RUNNING = "@"  # in a fused operator's inputs: the value computed so far
 
 @dataclass(frozen=True, slots=True)
 class Quantization:
-    """Affine quantization: ``real = scale * (stored - zero_point)``, per tensor (``axis`` None) or per slice of ``axis``."""
+    """Affine quantization: ``real = scale * (stored - zero_point)``, per tensor (``axis`` None) or per slice of ``axis``.
+
+    ``unsigned``: the stored integers count from 0, which matters where they are written or run, not for their cost.
+    """
 
     scale: tuple[float, ...]
     zero_point: tuple[int, ...] = (0,)
     axis: int | None = None
+    unsigned: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sparsity:
+    """Share ``ratio`` of a stored tensor is zero: single elements, whole blocks of ``block`` (rows, columns), or two of every four neighbours."""
+
+    ratio: float
+    structure: Literal["element", "block", "2:4"] = "element"
+    block: tuple[int, int] = (1, 1)
 
 
 @dataclass(slots=True)
 class Tensor:
     """A value. ``weight``: trained parameters; ``constant``: other stored data (indices, statistics); ``state``: kept between runs (KV cache).
 
-    ``load`` returns stored values when somebody needs them; large ones are not kept in memory.
+    ``load`` returns stored values when somebody needs them; large ones are not kept in memory. ``group_bits``: bits an element that
+    the scales of its groups add to its format (0.5 where 32 weights share one of 16 bits). ``sparsity``: which part is zero;
+    ``clusters``: how many different values there are, 0 if not known (both matter where a file or a unit makes use of them).
     """
 
     name: str
@@ -48,6 +63,9 @@ class Tensor:
     role: Role = "activation"
     quantization: Quantization | None = None
     load: Callable[[], np.ndarray] | None = field(default=None, repr=False, compare=False)
+    group_bits: float = 0.0
+    sparsity: Sparsity | None = None
+    clusters: int = 0
 
     @property
     def elements(self) -> int:
@@ -55,7 +73,7 @@ class Tensor:
 
     @property
     def bytes(self) -> float:
-        return self.elements * float(DTYPE_BITS[self.dtype]) / 8
+        return self.elements * (float(DTYPE_BITS[self.dtype]) + self.group_bits) / 8
 
     @property
     def is_stored(self) -> bool:

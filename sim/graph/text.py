@@ -24,7 +24,7 @@ from typing import Any, TypeVar, get_args
 
 from device_models.work import DType
 from sim.errors import ModelError, Problem
-from sim.graph.ir import RUNNING, Graph, Op, Quantization, Role, Tensor
+from sim.graph.ir import RUNNING, Graph, Op, Quantization, Role, Sparsity, Tensor
 from sim.graph.verify import verify
 
 _WORD = re.compile(r"(?!(?:inf|nan)\b)[A-Za-z_][A-Za-z0-9_./]*")
@@ -62,11 +62,15 @@ def _names(names: tuple[str, ...] | list[str]) -> str:
 
 
 def _typed(tensor: Tensor) -> str:
-    text = f"{_name(tensor.name)}: {tensor.dtype.name.lower()}[{', '.join(map(str, tensor.shape))}]"
+    groups = f"+{tensor.group_bits!r}" if tensor.group_bits else ""
+    text = f"{_name(tensor.name)}: {tensor.dtype.name.lower()}{groups}[{', '.join(map(str, tensor.shape))}]"
     if tensor.quantization is not None:
         found = tensor.quantization
-        text += f" quantized({_value(tuple(found.scale), 'scale')}, {_value(tuple(found.zero_point), 'zero_point')}, {_value(found.axis, 'axis')})"
-    return text
+        parts = [_value(tuple(found.scale), "scale"), _value(tuple(found.zero_point), "zero_point"), _value(found.axis, "axis")]
+        text += f" quantized({', '.join([*parts, 'true'] if found.unsigned else parts)})"
+    if tensor.sparsity is not None:
+        text += f" sparse({tensor.sparsity.ratio!r}, {json.dumps(tensor.sparsity.structure)}, {_value(tensor.sparsity.block, 'block')})"
+    return text + (f" clustered({tensor.clusters})" if tensor.clusters else "")
 
 
 def _statement(graph: Graph, op: Op) -> str:
@@ -250,12 +254,21 @@ class _Parser:
             raise self._error(f"tensor {name!r} is declared twice", start)
         self.expect(":")
         dtype = self.format_named(self.take("word", "a number format"))
+        group_bits = self.group_bits() if self.accept("+") else 0.0
         self.expect("[")
         shape = tuple(self.listed("]", self.extent))
-        is_quantized = self.tokens[min(self.at + 1, len(self.tokens) - 1)].text == "("  # else a tensor of that name begins the next statement
-        quantization = self.quantization() if is_quantized and self.accept("quantized") else None
-        graph.tensors[name] = Tensor(name, shape, dtype, role, quantization)  # type: ignore[arg-type]  # one of _ROLES
+        quantization = self.quantization() if self.is_called("quantized") else None
+        sparsity = self.sparsity() if self.is_called("sparse") else None
+        clusters = self.clusters() if self.is_called("clustered") else 0
+        graph.tensors[name] = Tensor(name, shape, dtype, role, quantization, group_bits=group_bits, sparsity=sparsity, clusters=clusters)  # type: ignore[arg-type]
         return name
+
+    def group_bits(self) -> float:
+        start = self.token.start
+        bits = self.number()
+        if not 0 <= bits <= 64:
+            raise self._error("the scales of groups take 0 to 64 bits an element", start)
+        return float(bits)
 
     def format_named(self, token: _Token) -> DType:
         if token.text.removeprefix("#") not in _FORMATS:
@@ -269,14 +282,39 @@ class _Parser:
             raise self._error("an extent is a whole number, at least 0", start)
         return value
 
+    def is_called(self, word: str) -> bool:
+        """Step over a word if it stands before a parenthesis; else a tensor of that name begins the next statement."""
+        return self.tokens[min(self.at + 1, len(self.tokens) - 1)].text == "(" and self.accept(word)
+
+    def sparsity(self) -> Sparsity:
+        start = self.token.start
+        self.expect("(")
+        parts = self.listed(")", self.value)
+        block_fits = len(parts) == 3 and isinstance(parts[2], tuple) and len(parts[2]) == 2 and all(isinstance(extent, int) for extent in parts[2])
+        if not block_fits or not isinstance(parts[0], float) or not 0 <= parts[0] <= 1 or parts[1] not in ("element", "block", "2:4"):
+            raise self._error('a sparsity is written sparse(ratio, "element" or "block" or "2:4", (rows, columns))', start)
+        return Sparsity(*parts)
+
+    def clusters(self) -> int:
+        start = self.token.start
+        self.expect("(")
+        parts = self.listed(")", self.value)
+        count = parts[0] if len(parts) == 1 else None
+        if not isinstance(count, int) or count < 1:
+            raise self._error("a number of clusters is a whole number, at least 1", start)
+        return count
+
     def quantization(self) -> Quantization:
         start = self.token.start
         self.expect("(")
         parts = self.listed(")", self.value)
+        unsigned = parts.pop() if len(parts) == 4 and isinstance(parts[3], bool) else False
         shape_fits = len(parts) == 3 and isinstance(parts[0], tuple) and isinstance(parts[1], tuple) and (parts[2] is None or isinstance(parts[2], int))
         if not shape_fits or not all(isinstance(scale, float) for scale in parts[0]) or not all(isinstance(point, int) for point in parts[1]):
-            raise self._error("a quantization is written quantized((scales,), (zero points,), axis or none)", start)
-        return Quantization(*parts)
+            raise self._error(
+                "a quantization is written quantized((scales,), (zero points,), axis or none), with true at the end where integers are unsigned", start
+            )
+        return Quantization(parts[0], parts[1], parts[2], unsigned)
 
     def op(self) -> Op:
         """An operator with what is fused into it."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from device_models.work import DType, KernelWork, Kind, Work
 from sim.graph.ir import RUNNING, Graph, Op, Tensor
 from sim.graph.ops import OPS
 
-_SPATIAL = ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "Resize", "DepthToSpace", "SpaceToDepth")
+SPATIAL = ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "Resize", "DepthToSpace", "SpaceToDepth")
 _KEEPS_LAYOUT = ("Concat", "Split", "Slice", "Pad", "ChannelShuffle", "InstanceNorm", "GroupNorm", "LRN")
 _INTEGER_INDEX = (DType.I64, DType.I32, DType.BOOL)
 
@@ -35,6 +36,7 @@ def op_work(graph: Graph, op: Op, layout: str | None = None) -> KernelWork:
         "out_bytes": sum(tensor.bytes for tensor in outputs),
         "weight_bytes": sum(tensor.bytes for tensor in weights),
         "dtype": _arithmetic_dtype(activations, outputs),
+        **_zeros(weights),
         "weight_dtype": max(weights, key=lambda tensor: tensor.elements).dtype if weights else DType.F32,
         **_geometry(outputs[0] if outputs else None, layout),
     }
@@ -47,9 +49,12 @@ def image_layouts(graph: Graph) -> dict[str, str]:
     what operators that keep a shape make of it."""
     layouts = {name: "NCHW" for name in graph.inputs if len(graph.tensors[name].shape) == 4}
     for op in graph.ops:
-        if op.type in _SPATIAL:
+        if op.type in SPATIAL:
             layout = op.attributes.get("layout", "NCHW")
             layouts |= dict.fromkeys((op.inputs[0], *op.outputs), layout)
+            continue
+        if op.type == "Relayout":
+            layouts |= dict.fromkeys(op.outputs, "NCHW" if tuple(op.attributes["perm"]) == (0, 3, 1, 2) else "NHWC")
             continue
         known = next((name for name in op.all_inputs if name in layouts), None)
         if known is not None and (OPS[op.type].elementwise or op.type in _KEEPS_LAYOUT):
@@ -57,13 +62,22 @@ def image_layouts(graph: Graph) -> dict[str, str]:
     return layouts
 
 
+def _zeros(weights: list[Tensor]) -> dict[str, Any]:
+    """What is known of zeros in the largest stored operand."""
+    found = max(weights, key=lambda tensor: tensor.elements).sparsity if weights else None
+    return {} if found is None else {"weight_zeros": found.ratio, "two_of_four": found.structure == "2:4"}
+
+
 def _geometry(tensor: Tensor | None, layout: str | None) -> dict[str, int]:
-    """Batch, height, width and channels of an output that a kernel only passes over."""
+    """Batch, height, width and channels of an output that a kernel only passes over; other tensors than images are channels-last."""
     shape = tensor.shape if tensor is not None else ()
-    if layout is None or len(shape) != 4:
-        return {"c_out": shape[1] if len(shape) > 1 else 1}
-    batch, *rest = shape
-    height, width, channels = rest if layout == "NHWC" else (rest[1], rest[2], rest[0])
+    if layout == "NCHW" and len(shape) == 4:
+        batch, channels, height, width = shape
+    else:
+        *outer, height, width, channels = (1,) * (4 - len(shape)) + tuple(shape)
+        batch = prod(outer)
+        if len(shape) == 3:  # [batch, rows, features]
+            batch, height = height, 1
     return {"batch": batch, "h_in": height, "w_in": width, "h_out": height, "w_out": width, "c_in": channels, "c_out": channels}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sim.graph.ir import Graph, Op
+from sim.graph.ops import OPS
 from sim.passes.base import PASSES, Pass
 
 
@@ -19,7 +20,7 @@ class DeadCode(Pass):
         needed = set(graph.outputs)
         kept: list[Op] = []
         for op in reversed(graph.ops):
-            writes_state = op.type == "CacheAppend"
+            writes_state = OPS[op.type].overwrites > 0
             if writes_state or any(name in needed for name in op.outputs):
                 needed.update(op.all_inputs)
                 kept.append(op)

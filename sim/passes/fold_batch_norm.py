@@ -65,7 +65,7 @@ def _fold(graph: Graph, host: Op, norm: Op) -> None:
     groups = int(host.attributes.get("group", 1)) if host.type == "ConvTranspose" else 1
     loads = [tensor.load for tensor in statistics]
     shift = Tensor(fresh_name(graph, f"{norm.name}.shift"), (channels,), weight.dtype, "weight")
-    scaled = Tensor(fresh_name(graph, f"{weight.name}.scaled"), weight.shape, weight.dtype, weight.role, None)
+    scaled = Tensor(fresh_name(graph, f"{weight.name}.scaled"), weight.shape, weight.dtype, weight.role, sparsity=weight.sparsity)
     if weight.load is not None and all(load is not None for load in loads) and (bias is None or bias.load is not None):
         numbers = _numbers([load for load in loads if load is not None], epsilon)
         scaled.load = _scaled(weight.load, numbers, _OUT_AXIS[host.type], groups)

@@ -25,6 +25,8 @@ class FuseEpilogue(Pass):
     ``bias``: addition of a stored vector becomes the host's bias or a fused addition; ``residual``: addition of
     another activation is taken in; ``residual_hosts``: the operators that do so. Where the result is an integer only clamps are
     taken in, as they vanish into the range of the integers; with ``integer`` whatever is taken in for floats.
+    ``chain``: code generators take in any number of activations and of the operators ``arithmetic``, in any order, whatever else those
+    read (rule of Chen et al., TVM, OSDI 2018, section 3: what is injective joins a kernel whose output allows it).
     """
 
     name = "fuse_epilogue"
@@ -34,6 +36,8 @@ class FuseEpilogue(Pass):
     residual: bool = False
     residual_hosts: tuple[str, ...] = CONVOLUTIONS
     integer: bool = False
+    chain: bool = False
+    arithmetic: tuple[str, ...] = ()
 
     def apply(self, graph: Graph) -> None:
         uses = Uses(graph)
@@ -62,7 +66,9 @@ class FuseEpilogue(Pass):
             return None
         if made.dtype in INTEGERS and not self.integer and not _vanishes_in_integers(graph, follower, result):
             return None
-        activated = any(op.type in self.activations for op in host.fused)
+        if follower.type in self.arithmetic and self.chain:
+            return follower if self._operands_fit(graph, host, follower, result) else None
+        activated = not self.chain and any(op.type in self.activations for op in host.fused)
         if follower.type in self.activations and len(follower.all_inputs) >= 1:
             return follower if not activated and self._only_first(graph, follower, result) else None
         if follower.type == "Add" and not activated:
@@ -73,6 +79,11 @@ class FuseEpilogue(Pass):
         """Activations read the value once, and besides it only stored data (PRelu's slope)."""
         others = [name for name in follower.inputs if name and name != result]
         return follower.inputs.count(result) == 1 and all(graph.tensors[name].is_stored for name in others)
+
+    def _operands_fit(self, graph: Graph, host: Op, follower: Op, result: str) -> bool:
+        """The other operand is not made from the host's result, which would not be there yet: nobody else reads that."""
+        others = [name for name in follower.all_inputs if name != result]
+        return follower.inputs.count(result) == 1 and len(others) == 1
 
     def _addition_fits(self, graph: Graph, host: Op, add: Op, result: str) -> bool:
         others = [name for name in add.inputs if name != result]
@@ -108,7 +119,7 @@ def _reads_activation(graph: Graph, op: Op) -> bool:
 
 def _is_plain_bias(graph: Graph, host: Op, operand: str) -> bool:
     """One stored number per output channel, and the host has no bias yet."""
-    if host.fused or host.type == "MatMul" or (len(host.inputs) > 2 and host.inputs[2]):
+    if host.fused or host.type not in (*CONVOLUTIONS, "Dense") or (len(host.inputs) > 2 and host.inputs[2]):
         return False
     shape, channels = graph.tensors[operand].shape, graph.tensors[host.inputs[1]].shape[0]
     return host.type == "Dense" and _squeezed(shape) == (channels,) and shape[-1:] == (channels,) and len(shape) == 1

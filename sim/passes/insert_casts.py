@@ -27,11 +27,12 @@ class InsertCasts(Pass):
 
     def apply(self, graph: Graph) -> None:
         cast: dict[tuple[str, DType], str] = {}
+        caches = {name for op in graph.ops if op.type == "CacheAppend" for name in op.outputs}  # kernels read them in the cache's own format
         ops: list[Op] = []
         for op in graph.ops:
             target = graph.tensors[op.outputs[0]].dtype if op.outputs else DType.F32
             if target in _FLOATS and op.type not in _CONVERSIONS and (OPS[op.type].elementwise or op.type in ("MatMul", "Concat", "Attention")):
-                op.inputs = tuple(_same_format(graph, name, target, cast, ops) for name in op.inputs)
+                op.inputs = tuple(name if name in caches else _same_format(graph, name, target, cast, ops) for name in op.inputs)
             ops.append(op)
         graph.ops = ops
 

@@ -1,21 +1,32 @@
-"""The verdict: each budget of a scenario against what the run did. What nobody knows does not hold a budget."""
+"""The verdict: each budget of a scenario against what the run did. What nobody knows does not hold a budget.
+
+Thermal runaway fails a run whatever its budgets are.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from device_models.spec import DeviceSpec
+from device_models.thermal_feedback import JUNCTION_MAX_C
 from device_models.units import format_quantity
+from sim.report.device_metrics import RunawayMetrics
 from sim.report.metrics import Metrics
-from sim.report.numbers import celsius, count, percent, rate, seconds
+from sim.report.numbers import band, celsius, count, percent, rate, seconds
 from sim.report.request_metrics import WorkloadMetrics
+from sim.report.uncertainty import Interval, Path, Uncertainty, likelihood
 from sim.scenario.model import Budgets, Scenario
+
+RUNAWAY = "thermal_runaway"  # the name of the verdict that is of no budget
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One budget. ``value`` and ``limit`` in the SI unit of ``dimension``; ``value`` None: unknown, so not held."""
+    """One budget. ``value`` and ``limit`` in the SI unit of ``dimension``; ``value`` None: unknown, so not held.
+
+    ``interval``: what the value may be; ``chance``: the probability that the budget is held. None where nothing is known of that.
+    """
 
     name: str
     title: str
@@ -26,6 +37,8 @@ class Verdict:
     at_least: bool
     ok: bool
     detail: str  # why it is not held, where that can be said
+    interval: Interval | None = None
+    chance: float | None = None
 
     @property
     def limit_text(self) -> str:
@@ -40,6 +53,18 @@ class Verdict:
         if self.dimension == "bytes" and self._is_decimal:
             return _decimal_bytes(self.value)
         return format_value(self.value, self.dimension)
+
+    @property
+    def interval_text(self) -> str:
+        """What the value may be, in brackets; empty where that is unknown or no wider than it is written."""
+        if self.interval is None:
+            return ""
+        return band(self.value_text, self.interval.low, self.interval.high, lambda value: format_value(value, self.dimension))
+
+    @property
+    def likelihood(self) -> str:
+        """A word for the chance that it is held; empty where that is unknown."""
+        return "" if self.chance is None else likelihood(self.chance)
 
     @property
     def _is_decimal(self) -> bool:
@@ -76,18 +101,50 @@ _OF_DEVICE = (
 )
 
 
-def judge(metrics: Metrics, scenario: Scenario, device: DeviceSpec) -> tuple[Verdict, ...]:
-    """A verdict per budget, in the order a report shows them: those of workloads, then of the device, then of single workloads."""
-    verdicts = _verdicts(scenario.budgets, metrics.workloads, metrics, device)
+def judge(metrics: Metrics, scenario: Scenario, device: DeviceSpec, known: Uncertainty | None = None) -> tuple[Verdict, ...]:
+    """A verdict per budget, in the order a report shows them: thermal runaway, those of workloads, of the device, of single workloads.
+
+    It is the predicted value that holds a budget or not; ``known`` adds how likely that is.
+    """
+    verdicts = [] if metrics.heat.runaway is None else [_runaway(metrics.heat.runaway)]
+    verdicts += _verdicts(scenario.budgets, metrics.workloads, metrics, device, known)
     for name, own in scenario.budgets.per.items():
-        verdicts += _verdicts(own, {name: metrics.workloads[name]}, metrics, device)
+        verdicts += _verdicts(own, {name: metrics.workloads[name]}, metrics, device, known)
     return tuple(verdicts)
 
 
-def _verdicts(budgets: Budgets, workloads: dict[str, WorkloadMetrics], metrics: Metrics, device: DeviceSpec) -> list[Verdict]:
+def _verdicts(budgets: Budgets, workloads: dict[str, WorkloadMetrics], metrics: Metrics, device: DeviceSpec, known: Uncertainty | None) -> list[Verdict]:
     limits = {rule: getattr(budgets, rule.field) for rule in (*_OF_WORKLOADS, *_OF_DEVICE)}
-    found = [_worst(rule, float(limits[rule]), workloads, metrics, device) for rule in _OF_WORKLOADS if limits[rule] is not None]
-    return found + [_of_device(rule, float(limits[rule]), metrics, device) for rule in _OF_DEVICE if limits[rule] is not None]
+    found = []
+    for rule in _OF_WORKLOADS:
+        if limits[rule] is not None:
+            name, verdict = _worst(rule, float(limits[rule]), workloads, metrics, device)
+            found.append(_with_chance(verdict, known, _path_of(rule, name), [_path_of(rule, other) for other in workloads]))
+    for rule in _OF_DEVICE:
+        if limits[rule] is not None:
+            path = _DEVICE_PATHS.get(rule.field, ())
+            found.append(_with_chance(_of_device(rule, float(limits[rule]), metrics, device), known, path, [path]))
+    return found
+
+
+def _path_of(rule: _Rule, workload: str) -> Path:
+    """Where the metric of a workload's budget stands."""
+    return ("workloads", workload, *_WORKLOAD_PATHS[rule.field])
+
+
+def _with_chance(verdict: Verdict, known: Uncertainty | None, path: Path, every: list[Path]) -> Verdict:
+    """The verdict with the interval at ``path``; all of ``every`` must hold the budget, so the least likely one counts."""
+    if known is None or verdict.value is None:
+        return verdict
+    chances = [interval.chance(verdict.limit, verdict.at_least) for other in every if (interval := known.find(*other)) is not None]
+    return replace(verdict, interval=known.find(*path), chance=min(chances, default=None))
+
+
+def _runaway(found: RunawayMetrics) -> Verdict:
+    detail = (
+        f"at {seconds(found.time_s)} each kelvin more of leakage brings back {found.gain_ratio:.3g} K; it needs a trip point, better cooling or less leakage"
+    )
+    return Verdict(RUNAWAY, f"runaway of {found.node}", "", "temperature", found.temperature_c, JUNCTION_MAX_C, False, False, detail)
 
 
 def is_valid(verdicts: Iterable[Verdict]) -> bool:
@@ -106,8 +163,8 @@ def _decimal_bytes(value: float) -> str:
     return count(value) + "B" if value >= 1000 else f"{value:.0f} B"
 
 
-def _worst(rule: _Rule, limit: float, workloads: dict[str, WorkloadMetrics], metrics: Metrics, device: DeviceSpec) -> Verdict:
-    """The budget against the workload that is worst off; one with nothing to measure is worse than any number."""
+def _worst(rule: _Rule, limit: float, workloads: dict[str, WorkloadMetrics], metrics: Metrics, device: DeviceSpec) -> tuple[str, Verdict]:
+    """The budget against the workload that is worst off, and which that is; one with nothing to measure is worse than any number."""
     values = {name: _value_of_workload(rule, one) for name, one in workloads.items()}
     if rule.field in ("miss_rate", "drop_rate"):
         values = {name: value for name, value in values.items() if value is not None} or values
@@ -116,7 +173,8 @@ def _worst(rule: _Rule, limit: float, workloads: dict[str, WorkloadMetrics], met
     value = values[name]
     ok = value is not None and _holds(value, limit, rule.at_least)
     detail = "" if ok else _why_late(workloads[name], metrics, device)
-    return Verdict(rule.field, rule.title, name if len(metrics.workloads) > 1 else "", rule.dimension, value, limit, rule.at_least, ok, detail)
+    shown = name if len(metrics.workloads) > 1 else ""
+    return name, Verdict(rule.field, rule.title, shown, rule.dimension, value, limit, rule.at_least, ok, detail)
 
 
 def _value_of_workload(rule: _Rule, workload: WorkloadMetrics) -> float | None:
@@ -197,6 +255,20 @@ def _battery_life(metrics: Metrics, device: DeviceSpec) -> tuple[float | None, s
     return metrics.power.battery_life_s, ""
 
 
+_WORKLOAD_PATHS: dict[str, Path] = {
+    "latency_p50_s": ("latency", "p50"),
+    "latency_p90_s": ("latency", "p90"),
+    "latency_p99_s": ("latency", "p99"),
+    "latency_max_s": ("latency", "max"),
+    "throughput_hz": ("throughput",),
+    "miss_rate": ("miss",),
+    "drop_rate": ("drop",),
+}
+_DEVICE_PATHS: dict[str, Path] = {
+    "power_w": ("power", "average"),
+    "energy_per_inference_j": ("energy_per_inference",),
+    "battery_life_s": ("power", "battery_life"),
+}
 _WRITERS: dict[str, Callable[[float], str]] = {"rate": rate, "temperature": celsius, "accuracy": percent, "ratio": percent, "time": seconds}
 _DEVICE_VALUES: dict[str, Callable[[Metrics, DeviceSpec], tuple[float | None, str]]] = {
     "power_w": lambda metrics, device: (metrics.power.average_w, ""),

@@ -1,6 +1,6 @@
 """A run in Chrome's trace format, as ui.perfetto.dev opens it.
 
-One process for the device with a thread per unit (further lanes where a unit ran several things at once), counters for clocks,
+One process for the device with a thread per unit (further lanes where a unit ran several things at once) and per radio, counters for clocks,
 temperatures, power and memory, and one process for the requests as asynchronous spans; flow arrows lead along each request.
 Times are whole nanoseconds of the simulation, written as microseconds, so that neighbours touch and never overlap.
 """
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from sim.report.atomic_file import atomic_file
+from sim.report.chrome_radio import radio_names, radio_spans
 from sim.report.chrome_spans import ThreadSpans, kernels_inside, nanoseconds, thread_spans
 from sim.report.run_result import RunResult
 from sim.report.safe_text import printable
@@ -57,6 +58,7 @@ def trace_events(result: RunResult, max_kernels: int) -> Iterator[str]:
     spans = thread_spans(trace)
     yield from _names(trace, spans)
     yield from _span_events(trace, spans)
+    yield from radio_spans(trace, DEVICE, _radio_thread(spans))
     yield from _kernel_events(result, spans, max_kernels)
     yield from _flow_events(spans)
     yield from _counter_events(trace)
@@ -71,8 +73,16 @@ def _names(trace: Trace, spans: ThreadSpans) -> Iterator[str]:
         title = printable(trace.units[unit]) + (f" ({lane + 1})" if lane else "")
         yield _json({"ph": "M", "name": "thread_name", "pid": DEVICE, "tid": thread, "args": {"name": title}})
         yield _json({"ph": "M", "name": "thread_sort_index", "pid": DEVICE, "tid": thread, "args": {"sort_index": thread}})
+    for thread, title in radio_names(trace, _radio_thread(spans)):
+        yield _json({"ph": "M", "name": "thread_name", "pid": DEVICE, "tid": thread, "args": {"name": title}})
+        yield _json({"ph": "M", "name": "thread_sort_index", "pid": DEVICE, "tid": thread, "args": {"sort_index": thread}})
     for index, name in enumerate(trace.workloads):
         yield _json({"ph": "M", "name": "thread_name", "pid": REQUESTS, "tid": _workload_thread(trace, index), "args": {"name": printable(name)}})
+
+
+def _radio_thread(spans: ThreadSpans) -> int:
+    """Of the first radio: after those of the units."""
+    return len(spans.threads) + 1
 
 
 def _workload_thread(trace: Trace, workload: int) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from device_models.spec import DeviceSpec
-from sim.compiler.program import Program
+from sim.compiler.program import Program, stored_bytes
 from sim.report.battery_metrics import battery_metrics
 from sim.report.step_function import counters_of, total
 from sim.trace import Trace
@@ -40,6 +40,16 @@ class ThrottleMetrics:
 
 
 @dataclass(frozen=True)
+class RunawayMetrics:
+    """Leakage and heat fed each other until the run was over: the hottest node then, and the kelvins that come back for each kelvin more."""
+
+    node: str
+    time_s: float
+    temperature_c: float
+    gain_ratio: float
+
+
+@dataclass(frozen=True)
 class HeatMetrics:
     """Temperatures reached after the warm-up, by node of the thermal network, and throttling (of the domain longest throttled)."""
 
@@ -50,6 +60,7 @@ class HeatMetrics:
     throttled_s: float
     first_throttle_s: float | None  # None: never
     domains: dict[str, ThrottleMetrics]  # those that were ever limited
+    runaway: RunawayMetrics | None  # None: it did not come to that
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,7 @@ def heat_metrics(trace: Trace, device: DeviceSpec, warmup_s: float) -> HeatMetri
     skins = [peaks[name] for name, node in device.thermal.nodes.items() if node.is_skin and name in peaks]
     dies = [peaks[name] for name, node in device.thermal.nodes.items() if name in peaks and set(node.heated_by) & set(device.units)]
     domains = throttled_domains(trace, device, warmup_s)
+    found = trace.totals.get("runaway")
     return HeatMetrics(
         nodes_peak_c=peaks,
         nodes_end_c={name: node.at(trace.end_s) for name, node in nodes.items()},
@@ -98,6 +110,7 @@ def heat_metrics(trace: Trace, device: DeviceSpec, warmup_s: float) -> HeatMetri
         throttled_s=max((domain.throttled_s for domain in domains.values()), default=0.0),
         first_throttle_s=min((domain.first_s for domain in domains.values()), default=None),
         domains=domains,
+        runaway=None if found is None else RunawayMetrics(found["node"], trace.end_s, found["temperature_c"], found["gain"]),
     )
 
 
@@ -121,7 +134,7 @@ def memory_metrics(trace: Trace, device: DeviceSpec, programs: Mapping[str, Prog
     return MemoryMetrics(
         peak_bytes=recorded.peak() if recorded else resident,
         available_bytes=float(device.memory.capacity_bytes - device.memory.reserved_bytes),
-        storage_bytes=sum(program.storage_bytes for program in programs.values()),
+        storage_bytes=stored_bytes(programs.values()),
         loads_count=trace.totals.get("model_loads"),
         evictions_count=trace.totals.get("evictions"),
     )

@@ -11,11 +11,13 @@ from device_models.units import format_quantity
 from sim.report.battery_section import battery_facts
 from sim.report.glyphs import color, fill
 from sim.report.heat_section import has_charts, heat_lines
-from sim.report.numbers import celsius, percent, seconds
+from sim.report.numbers import band, celsius, percent, seconds
 from sim.report.page import Page
+from sim.report.radio_section import radio_lines
 from sim.report.safe_text import shortened
 from sim.report.sparkline import sparkline
 from sim.report.step_function import StepFunction, counters_of, total
+from sim.report.uncertainty import Path
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -47,18 +49,20 @@ def state_lines(page: Page) -> list[Text]:
 
 
 def energy_lines(page: Page) -> list[Text]:
-    """Energy by component with a bar, then memory."""
+    """Energy by component with a bar, radios state by state, then battery and memory."""
 
     energy, power, memory = page.metrics.energy, page.metrics.power, page.metrics.memory
     lines = [page.heading("energy and memory")]
-    facts = [format_quantity(energy.total_j, "energy")]
-    facts += [f"average {format_quantity(power.average_w, 'power')}"] if power.average_w is not None else []
+    facts = [format_quantity(energy.total_j, "energy") + _band(page, energy.total_j, "energy", ("energy", "total"))]
+    if power.average_w is not None:
+        facts.append(f"average {format_quantity(power.average_w, 'power')}" + _band(page, power.average_w, "power", ("power", "average")))
     facts += [f"peak {format_quantity(power.peak_w, 'power')}"] if power.peak_w is not None else []
     facts += [f"{page.metrics.inferences_per_j:.3g} inferences/J"] if page.metrics.inferences_per_j is not None else []
     facts += [f"battery {seconds(power.battery_life_s)}"] if power.battery_life_s is not None and page.metrics.battery is None else []
     lines += page.facts("energy", facts, _NAME + 1)
     if energy.total_j > 0:
         lines += _split(page)
+    lines += radio_lines(page, _NAME + 1)
     if page.metrics.battery is not None:
         lines += page.facts("battery", battery_facts(page.metrics.battery, page.metrics.simulated_s), _NAME + 1)
     peak = "unknown" if memory.peak_bytes is None else format_quantity(memory.peak_bytes, "bytes")
@@ -66,6 +70,15 @@ def energy_lines(page: Page) -> list[Text]:
     facts += [f"{memory.evictions_count} evictions"] if memory.evictions_count else []
     lines += page.facts("memory", facts, _NAME + 1)
     return lines
+
+
+def _band(page: Page, value: float, dimension: str, path: Path) -> str:
+    """What a value may be, behind it; nothing where that is unknown."""
+    interval = None if page.known is None else page.known.find(*path)
+    if interval is None:
+        return ""
+    text = band(format_quantity(value, dimension), interval.low, interval.high, lambda other: format_quantity(other, dimension))
+    return " " + text if text else ""
 
 
 def _split(page: Page) -> list[Text]:

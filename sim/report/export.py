@@ -23,7 +23,8 @@ SUMMARY_WIDTH = 100
 
 
 def export(page: Page, window: Window | None, data: dict[str, Any], directory: Path, folder: Path) -> None:
-    """Write ``summary.txt``, ``metrics.json``, ``requests.csv``, ``spans.csv``, ``counters.csv``, ``trace.json`` and ``scenario.yaml``.
+    """Write ``summary.txt``, ``metrics.json``, ``requests.csv``, ``spans.csv``, ``counters.csv``, ``trace.json`` and ``scenario.yaml``,
+    and ``radio_phases.csv`` where there are radios.
 
     ``scenario.yaml`` runs again; ``directory`` is where the scenario's relative paths are looked for. The same scenario and seed
     give the same bytes. All files appear together, when the last is complete. Raises EdgesimError where the folder cannot be written.

@@ -46,6 +46,17 @@ class _Panel:
     notes: tuple[tuple[int, str], ...] = ()  # (row, text), after those of the levels
 
 
+def runaway_lines(page: Page) -> list[Text]:
+    """That heat ended the run, if it did: ``thermal runaway of die after 3 min of 10 min``."""
+    from rich.text import Text
+
+    found = page.metrics.heat.runaway
+    if found is None:
+        return []
+    planned_s = float(page.result.scenario.duration_s)
+    return [Text(f" thermal runaway of {shortened(found.node, 24)} after {seconds(found.time_s)} of {seconds(planned_s)}", style="bold red")]
+
+
 def has_charts(page: Page) -> bool:
     """Whether time changed anything: throttled at any length, or in two minutes or more some kelvins warmer or a battery fuller or emptier."""
     if page.metrics.heat.domains:

@@ -17,6 +17,7 @@ from sim.report.device_metrics import EnergyMetrics, HeatMetrics, MemoryMetrics,
 from sim.report.drift_metrics import DriftMetrics, drift_metrics
 from sim.report.history_metrics import HistoryMetrics, history_metrics
 from sim.report.model_metrics import ModelMetrics, model_metrics
+from sim.report.radio_metrics import RadioMetrics, radio_metrics
 from sim.report.request_metrics import WorkloadMetrics, workload_metrics
 from sim.report.unit_metrics import UnitMetrics, unit_metrics
 
@@ -43,6 +44,7 @@ class Metrics:
     drift: DriftMetrics | None  # of runs of at least two minutes, and of throttled ones
     history: HistoryMetrics | None  # likewise
     memory: MemoryMetrics
+    radios: dict[str, RadioMetrics]  # empty: the device has none
 
 
 def measure(result: RunResult) -> Metrics:
@@ -70,4 +72,5 @@ def measure(result: RunResult) -> Metrics:
         drift=drift_metrics(trace, warmup_s, throttled=bool(heat.domains)),
         history=history_metrics(trace, result.device, throttled=bool(heat.domains)),
         memory=memory_metrics(trace, result.device, result.programs),
+        radios=radio_metrics(trace),
     )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -12,21 +10,10 @@ from device_models.compute import max_frequency_hz
 from device_models.kernel_costs import kernel_seconds
 from device_models.spec import DeviceSpec
 from sim.compiler.program import Program
-from sim.report.numbers import percent
+from sim.report.accuracy import AccuracyMetrics, accuracy_metrics
+from sim.report.compression import StepMetrics, step_metrics
 from sim.report.run_result import RunResult
 from sim.scenario.model import ModelUse
-
-FLOAT_PRECISIONS = ("as_stored", "float32")
-
-
-@dataclass(frozen=True)
-class AccuracyMetrics:
-    """``value_ratio`` None: nobody published it for this model in this precision; ``note`` then says what is known."""
-
-    value_ratio: float | None
-    metric: str
-    source: str
-    note: str
 
 
 @dataclass(frozen=True)
@@ -55,6 +42,7 @@ class ModelMetrics:
     units_kernels_count: dict[str, int]
     fallback_kernels_count: int
     fallbacks_count: dict[str, int]  # reason -> kernels that run elsewhere because of it
+    compression: tuple[StepMetrics, ...]
     accuracy: AccuracyMetrics
     notes: tuple[str, ...]
 
@@ -91,6 +79,7 @@ def program_metrics(program: Program, device: DeviceSpec, use: ModelUse | None =
         units_kernels_count=kernels,
         fallback_kernels_count=sum(reasons.values()),
         fallbacks_count=reasons,
+        compression=step_metrics(program),
         accuracy=accuracy_metrics(program),
         notes=program.notes,
     )
@@ -114,17 +103,3 @@ def fallback_reasons(program: Program) -> dict[str, int]:
             reason = reason.partition("; ")[0]  # of several reasons in one segment the first kernel's
             reasons[reason] = reasons.get(reason, 0) + len(segment)
     return reasons
-
-
-def accuracy_metrics(program: Program) -> AccuracyMetrics:
-    """The published accuracy, where it was published for the number format the model runs in."""
-    published: Mapping[str, Any] = (program.graph.notes.get("accuracy") if program.graph else None) or {}
-    if not published:
-        return AccuracyMetrics(None, "", "", "nobody published it for this model")
-    metric, source = str(published.get("metric", "")), str(published.get("source", ""))
-    if not metric.endswith("%"):
-        return AccuracyMetrics(None, metric, source, f"published as {metric} {published['value']:g} ({source}), which is no share of right answers")
-    value, metric = float(published["value"]) / 100, metric.removesuffix("%").strip()
-    if program.precision in FLOAT_PRECISIONS:
-        return AccuracyMetrics(value, metric, source, "")
-    return AccuracyMetrics(None, metric, "", f"published only for float32 ({metric} {percent(value)}, {source}), not for {program.precision}")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from device_models.residuals import LEVEL
 from device_models.units import format_quantity
+from sim.report.compression import StepMetrics
 from sim.report.model_metrics import ModelMetrics
-from sim.report.numbers import count, percent
+from sim.report.numbers import count, percent, signed
 from sim.report.page import Page
 from sim.report.safe_text import printable, shortened
 
@@ -44,8 +46,7 @@ def regime_lines(page: Page) -> list[Text]:
     parts = []
     for name, unit in page.metrics.units.items():
         if unit.busy_s > 0 and unit.calibration:
-            error = "error unknown" if unit.calibration_error_ratio is None else f"typically within {percent(unit.calibration_error_ratio, 2)}"
-            parts.append(f"{printable(name, 40)} {printable(unit.calibration, 80)}, {error}")
+            parts.append(f"{printable(name, 40)} {printable(unit.calibration, 80)}, {_error(page, name)}")
     thermal = page.result.device.thermal
     kinds = {figure.kind for node in thermal.nodes.values() for figure in (node.heat_capacity_j_per_k,)} | {
         link.resistance_k_per_w.kind for link in thermal.links
@@ -55,12 +56,37 @@ def regime_lines(page: Page) -> list[Text]:
     return page.wrapped("prediction", "; ".join(parts), _NAME + 1) if parts else []
 
 
+def _error(page: Page, unit: str) -> str:
+    """How far off predictions of a unit are: in which band most measured times lie around the predicted one."""
+    ratio = page.metrics.units[unit].calibration_error_ratio
+    known = None if page.known is None else page.known.units.get(unit)
+    if known is not None:
+        band = f"{percent(LEVEL)} of measured times {signed(known.low_ratio - 1)} to {signed(known.high_ratio - 1)}"
+        return band if known.residuals_count else f"{band} (estimated)"
+    return "error unknown" if ratio is None else f"typically within {percent(ratio, 2)}"
+
+
+def _changed(step: StepMetrics) -> str:
+    """One technique and what it changed."""
+    sizes = [format_quantity(value, "bytes") for value in (step.size_before_bytes, step.size_after_bytes)]
+    text = f"{step.step}: {sizes[0]} -> {sizes[1]}"
+    if step.parameters_after_count != step.parameters_before_count:
+        text += f", parameters {count(step.parameters_before_count)} -> {count(step.parameters_after_count)}"
+    if step.macs_after_count != step.macs_before_count:
+        text += f", {count(step.macs_before_count)}MAC -> {count(step.macs_after_count)}MAC"
+    if step.zeros_after_ratio != step.zeros_before_ratio:
+        text += f", zeros {percent(step.zeros_before_ratio)} -> {percent(step.zeros_after_ratio)}"
+    return text
+
+
 def _model_lines(name: str, model: ModelMetrics, page: Page) -> list[Text]:
 
     source = "" if model.source == name else f"{shortened(model.source, 30)}, "
     facts = f"{source}{model.precision} on {model.runtime}, {format_quantity(model.storage_bytes, 'bytes')}, "
     facts += f"{count(model.macs_count)}MAC, {count(model.parameters_count)} parameters, {model.kernels_count} kernels"
     lines = page.wrapped(shortened(name, _NAME - 1), printable(facts), _NAME + 1)
+    for step in model.compression:
+        lines += page.wrapped("", printable(_changed(step), 300), _NAME + 1)
     total_s = sum(model.units_s.values())
     units = (
         ", ".join(

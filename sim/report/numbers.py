@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from device_models.units import format_quantity
 
 
@@ -9,6 +11,11 @@ def percent(ratio: float, digits: int = 3) -> str:
     """A share of one: ``4.12 %``, ``100 %``."""
     value = 100 * ratio
     return f"{value:.0f} %" if abs(value) >= 10**digits - 0.5 else f"{value:.{digits}g} %"
+
+
+def signed(ratio: float) -> str:
+    """A change as a share of one: ``+12 %``, ``-3.1 %``."""
+    return f"{100 * ratio:+.0f} %" if abs(ratio) >= 0.0995 else f"{100 * ratio:+.1f} %"
 
 
 def count(value: float) -> str:
@@ -42,3 +49,22 @@ def rate(value: float) -> str:
 def three_digits(value: float) -> str:
     """Three significant digits, never an exponent: ``2180``, ``36.4``."""
     return f"{value:.0f}" if value >= 99.95 else f"{value:.3g}"
+
+
+def band(value_text: str, low: float, high: float, write: Callable[[float], str]) -> str:
+    """``(26-38)`` beside ``31 ms``: two values in two digits, with their unit where it is another; nothing where they do not differ."""
+    (first, unit), (second, other) = (_parted(write(value)) for value in (low, high))
+    if (first, unit) == (second, other):
+        return ""
+    if unit != other:
+        return f"({first}{unit}-{second}{other})"
+    return f"({first}-{second})" if unit == _parted(value_text)[1] else f"({first}-{second}{unit})"
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """Number in two digits, and unit: ``33.1 ms`` -> ``33``, `` ms``; ``29.4/s`` -> ``29``, ``/s``."""
+    digits = len(text) - len(text.lstrip("0123456789.-+e"))
+    try:
+        return f"{float(f'{float(text[:digits]):.2g}'):g}", text[digits:]
+    except ValueError:  # "unknown", or a number with several units
+        return text, ""

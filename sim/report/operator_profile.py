@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from device_models.compute import max_frequency_hz, peak_macs_per_s
-from device_models.kernel_costs import bound, kernel_activity, kernel_seconds
-from device_models.power import running_w
+from device_models.compute import peak_macs_per_s
 from device_models.spec import DeviceSpec
 from device_models.work import DType
 from sim.compiler.program import Program, Segment
+from sim.compiler.warm_run import segment_columns
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class OperatorProfile:
 
 def operator_profile(program: Program, device: DeviceSpec) -> OperatorProfile:
     """Profile of a compiled model."""
-    columns = [_segment_columns(segment, device) for segment in program.segments]
+    columns = [segment_columns(segment, device) for segment in program.segments]
     total_s = sum(float(seconds.sum()) + segment.entry_s for segment, (seconds, _, _) in zip(program.segments, columns, strict=True))
     operators: list[OperatorRow] = []
     segments: list[SegmentRow] = []
@@ -70,17 +69,6 @@ def operator_profile(program: Program, device: DeviceSpec) -> OperatorProfile:
         operators += _rows(program, device, segment, seconds, bounds, energy_j, total_s)
         segments.append(SegmentRow(segment.unit, segment.first, segment.stop - 1, float(seconds.sum()), segment.entry_s, segment.entry_bytes, segment.why))
     return OperatorProfile(tuple(operators), tuple(segments), total_s, _makespan_s(program, segments), sum(row.energy_j for row in operators))
-
-
-def _segment_columns(segment: Segment, device: DeviceSpec) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Seconds, bound and joules of each kernel of a segment."""
-    hz = max_frequency_hz(device, segment.unit)
-    spec = device.units[segment.unit]
-    voltage = device.domains[spec.domain].operating_points[-1].voltage_v
-    seconds = kernel_seconds(segment.costs, hz)
-    activity = kernel_activity(segment.costs, hz)
-    watts = np.array([running_w(spec.power, hz, None if voltage is None else float(voltage), 25.0, float(part), segment.cores) for part in activity])
-    return seconds, bound(segment.costs, hz), watts * seconds + segment.costs.dram_bytes * float(device.memory.energy_j_per_byte)
 
 
 def _rows(

@@ -10,6 +10,7 @@ from sim.report.budgets import Verdict
 from sim.report.glyphs import Glyphs
 from sim.report.metrics import Metrics
 from sim.report.run_result import RunResult
+from sim.report.uncertainty import Uncertainty
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -17,13 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Page:
-    """``width`` in characters; lines of a report are never longer, whatever names the scenario has."""
+    """``width`` in characters; lines of a report are never longer, whatever names the scenario has. ``known``: how sure the numbers are."""
 
     result: RunResult
     metrics: Metrics
     verdicts: tuple[Verdict, ...]
     width: int
     glyphs: Glyphs
+    known: Uncertainty | None = None
 
     def heading(self, title: str) -> Text:
         """A title with a rule to the end of the line."""

@@ -59,12 +59,22 @@ def described(thing: Any, name: str = "") -> Any:
 def flattened(data: Any, path: str = "") -> Iterator[tuple[str, float | None, str]]:
     """``(path, value, unit)`` of every single quantity in described data."""
     if isinstance(data, Mapping):
-        if set(data) == {"value", "unit"}:
+        if {"value", "unit"} <= set(data):
             if not isinstance(data["value"], list):
                 yield path, data["value"], str(data["unit"])
             return
         for key, value in data.items():
             yield from flattened(value, f"{path}.{key}" if path else str(key))
+
+
+def bounds(data: Any, path: str = "") -> Iterator[tuple[str, float, float]]:
+    """``(path, low, high)`` of every quantity in described data that states what it may be."""
+    if isinstance(data, Mapping):
+        if {"low", "high", "value"} <= set(data):
+            yield path, data["low"], data["high"]
+            return
+        for key, value in data.items():
+            yield from bounds(value, f"{path}.{key}" if path else str(key))
 
 
 def _key(name: str) -> str:

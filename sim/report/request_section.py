@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from device_models.residuals import LEVEL
 from device_models.units import format_quantity
-from sim.report.numbers import percent, rate, seconds
+from sim.report.numbers import band, percent, rate, seconds
 from sim.report.page import Page
 from sim.report.request_metrics import LatencyMetrics, WorkloadMetrics
 from sim.report.safe_text import shortened
@@ -45,13 +47,32 @@ def _workload_lines(name: str, workload: WorkloadMetrics, page: Page) -> list[Te
     counts = _counts(workload, has_deadline)
     if latency is None:
         return [line, *page.wrapped("", counts, _NAME + 1, "dim")]
+    bands = _band_lines(name, [*numbers, rate(workload.throughput_hz)], page)
     if latency.max_s - latency.min_s <= _EQUAL * latency.max_s:
-        return [line, *page.wrapped("", f"{counts}, all equally fast", _NAME + 1, "dim")]
+        return [line, *bands, *page.wrapped("", f"{counts}, all equally fast", _NAME + 1, "dim")]
     if page.width >= _WIDE:
         bars = histogram_bars(latency.histogram.counts_count, page.width - line.cell_len - 5, page.glyphs)
         line.append("   " + page.glyphs.ends[0]).append(bars, style="cyan").append(page.glyphs.ends[1])
-        return [line, *page.wrapped("", counts, _NAME + 1, "dim")]
-    return [line, _histogram_line(latency, page), *page.wrapped("", counts, _NAME + 1, "dim")]
+        return [line, *bands, *page.wrapped("", counts, _NAME + 1, "dim")]
+    return [line, *bands, _histogram_line(latency, page), *page.wrapped("", counts, _NAME + 1, "dim")]
+
+
+def _band_lines(name: str, numbers: Sequence[str], page: Page) -> list[Text]:
+    """Below the latencies and the rate what they may be, if anything is known of that."""
+    from rich.text import Text
+
+    paths = [*(("workloads", name, "latency", key) for key in ("p50", "p90", "p99", "max")), ("workloads", name, "throughput")]
+    found = [None if page.known is None else page.known.find(*path) for path in paths]
+    writers: list[Callable[[float], str]] = [lambda value: format_quantity(value, "time")] * 4 + [rate]
+    bands = [
+        "" if interval is None else band(text, interval.low, interval.high, write)[1:-1] for interval, text, write in zip(found, numbers, writers, strict=True)
+    ]
+    if not any(bands):
+        return []
+    line = Text(" " + f"{percent(LEVEL)} band".ljust(_NAME), style="dim")
+    for cell in bands:
+        line.append(" " + cell.rjust(_NUMBER - 1) if len(cell) < _NUMBER else " " + cell)
+    return [line]
 
 
 def _histogram_line(latency: LatencyMetrics, page: Page) -> Text:

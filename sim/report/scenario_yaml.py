@@ -13,9 +13,13 @@ from pydantic.fields import FieldInfo
 
 from device_models.figure import Figure, Quantity
 from device_models.units import DIMENSIONS
+from sim.scenario.accuracy import AccuracyUse
 from sim.scenario.charging import ChargingProfile
+from sim.scenario.compression import DistillOptions, MixedPrecisionOptions, QuantizeOptions
 from sim.scenario.files import is_device_file, is_model_file
 from sim.scenario.model import ModelUse, Scenario, TraceArrivals
+
+_WITH_FILES = TraceArrivals | ChargingProfile | AccuracyUse | QuantizeOptions | MixedPrecisionOptions
 
 
 def scenario_text(scenario: Scenario, directory: Path, folder: Path) -> str:
@@ -64,9 +68,9 @@ def _fields(part: BaseModel, move: _Moved) -> Iterator[tuple[str, Any]]:
         if isinstance(value, Figure):
             dimension = DIMENSIONS[_dimension(field)]
             value = float(value) if dimension.bare_number else f"{float(value)!r} {dimension.si}"
-        elif isinstance(part, ModelUse) and name == "source":
+        elif isinstance(part, ModelUse | DistillOptions) and name in ("source", "student"):
             value = move.source(value)
-        elif isinstance(part, TraceArrivals | ChargingProfile) and name == "file":
+        elif isinstance(part, _WITH_FILES) and name in ("file", "dataset", "calibration"):
             value = move.path(value)
         yield field.alias or name, _plain(value, move)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from device_models.residuals import LEVEL
 from device_models.units import format_quantity
 from sim.report.battery_section import ended_lines
-from sim.report.budgets import Verdict, is_valid
+from sim.report.budgets import RUNAWAY, Verdict, is_valid
 from sim.report.device_section import energy_lines, state_lines
 from sim.report.drift_section import drift_lines
+from sim.report.heat_section import runaway_lines
 from sim.report.model_section import accuracy_lines, model_lines, regime_lines
-from sim.report.numbers import count, seconds, three_digits
+from sim.report.numbers import count, percent, seconds, three_digits
 from sim.report.page import Page
 from sim.report.request_section import request_lines
 from sim.report.safe_text import printable, shortened
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 def summary(page: Page, window: Window | None, cpu_s: float | None = None) -> list[Text]:
     """All lines of the report, none longer than the page. ``cpu_s``: what the simulation cost, for the header only."""
-    lines = [*header_lines(page, cpu_s), *verdict_lines(page), *ended_lines(page), *timeline(page, window), *state_lines(page)]
+    lines = [*header_lines(page, cpu_s), *verdict_lines(page), *ended_lines(page), *runaway_lines(page), *timeline(page, window), *state_lines(page)]
     lines += [*drift_lines(page), *request_lines(page), *energy_lines(page), *model_lines(page), *accuracy_lines(page), *regime_lines(page)]
     for line in lines:
         line.truncate(page.width, overflow="crop")
@@ -57,7 +59,10 @@ def verdict_lines(page: Page) -> list[Text]:
         return [Text.assemble((" VALID ", "bold black on green"), "  no budgets to judge by")]
     failed = [verdict for verdict in page.verdicts if not verdict.ok]
     word = Text(" VALID ", style="bold black on green") if is_valid(page.verdicts) else Text(" INVALID ", style="bold white on red")
-    held_text = f"  {len(page.verdicts) - len(failed)} of {len(page.verdicts)} budgets held"
+    budgets = [verdict for verdict in page.verdicts if verdict.name != RUNAWAY]
+    held_text = f"  {sum(verdict.ok for verdict in budgets)} of {len(budgets)} budgets held" if budgets else "  no budgets to judge by"
+    if any(verdict.interval_text for verdict in page.verdicts):
+        held_text += f"   (in brackets: {percent(LEVEL)} intervals)"
     lines = [word.append(Text(held_text, style="not bold default on default"))]
     titles = max((len(_title(verdict)) for verdict in failed), default=0)
     for verdict, before in zip(failed, ["", *(verdict.detail for verdict in failed)], strict=False):
@@ -86,7 +91,11 @@ def _title(verdict: Verdict) -> str:
 
 
 def _judged(verdict: Verdict, page: Page, title_cells: int) -> str:
-    return f"{_title(verdict).ljust(title_cells)}  {verdict.value_text:>9} {_relation(verdict, page)} {verdict.limit_text}"
+    band, word = verdict.interval_text, ""
+    if verdict.likelihood:  # always of holding the budget, whatever the sign before the limit says
+        word = f": {verdict.likelihood}" if verdict.ok else f" (to hold: {verdict.likelihood})"
+    value = f"{verdict.value_text:>9}{' ' if band else ''}{band}"
+    return f"{_title(verdict).ljust(title_cells)}  {value} {_relation(verdict, page)} {verdict.limit_text}{word}"
 
 
 def _relation(verdict: Verdict, page: Page) -> str:

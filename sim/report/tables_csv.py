@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from device_models.radio import STATES
 from sim.report.atomic_file import atomic_file
 from sim.report.safe_text import printable
 from sim.trace import Status, Trace
@@ -18,7 +19,7 @@ Lookup = Callable[[int], str]
 
 
 def write_tables(trace: Trace, folder: Path) -> None:
-    """``requests.csv``, ``spans.csv``, ``counters.csv``. Raises EdgesimError where they cannot be written."""
+    """``requests.csv``, ``spans.csv``, ``counters.csv``, and ``radio_phases.csv`` where there are radios. Raises EdgesimError where they cannot be written."""
     for name, table in trace.tables().items():
         with atomic_file(folder / f"{name}.csv") as stream:
             writer = csv.writer(stream, lineterminator="\n")
@@ -43,11 +44,13 @@ def _writer(trace: Trace, column: str, kind: str) -> Callable[[Any], Any]:
         "stage": trace.stages,
         "program": trace.programs,
         "counter": trace.counters,
+        "radio": trace.radios,
+        "state": STATES,
         "status": [status.name.lower() for status in Status],
     }
     if column in names:
         shown = [_cell(printable(name)) for name in names[column]]
-        return lambda value: shown[value]
+        return lambda value: shown[value] if value >= 0 else ""  # a tail is of no stage
     return _number if kind == "f" else lambda value: value
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from sim.report import gantt
 from sim.report.numbers import seconds
 from sim.report.page import Page
+from sim.report.radio_rows import radio_label, radio_rows, state_titles
+from sim.report.radio_section import time_text
 from sim.report.safe_text import shortened
 from sim.report.time_axis import TimeAxis
 from sim.report.unit_metrics import UnitMetrics
@@ -19,21 +21,22 @@ LABEL_CELLS = 11
 
 
 def timeline(page: Page, window: Window | None) -> list[Text]:
-    """Heading, a line per unit with its utilisation and bound, the time axis, and a legend."""
+    """Heading, a line per unit with its utilisation and bound, one per radio with the time it transfers and that of its tail, the time axis, and a legend."""
     from rich.text import Text
 
     trace, glyphs = page.result.trace, page.glyphs
-    if window is None or not len(trace.spans):
+    if window is None or not (len(trace.spans) or len(trace.radio_phases)):
         return [
             page.heading("timeline"),
             Text("  no spans to show" + (" (trace: requests keeps none)" if page.result.scenario.trace == "requests" else "")),
             *_without_chart(page),
         ]
     right = {name: _right(unit) for name, unit in page.metrics.units.items()}
+    right |= {radio_label(trace, name): time_text(radio, page.metrics.simulated_s) for name, radio in page.metrics.radios.items()}
     right_cells = max((len(text) for text in right.values()), default=0) + 2
     axis = TimeAxis(window.from_s, window.to_s, page.width - LABEL_CELLS - 2 - right_cells, window.origin_s)
-    chart = gantt.rows(trace, axis)
-    titles = gantt.stage_titles(trace)
+    chart = [*gantt.rows(trace, axis), *radio_rows(trace, axis)]
+    titles = [*gantt.stage_titles(trace), *state_titles()]
     order = gantt.stages_shown(chart)
     lines = [page.heading(window.title)]
     lines.append(_line("requests", gantt.draw_requests(trace, axis, glyphs), ""))

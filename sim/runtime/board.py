@@ -1,15 +1,15 @@
-"""The simulated device: units, memory, power, heat and operating points, wired together."""
+"""The simulated device: units, memory, radios, power, heat and operating points, wired together."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
-from device_models.power import dynamic_w, leakage_w, memory_w
-from device_models.spec import DeviceSpec
+from device_models.power import dynamic_w, leakage_w, memory_w, operations_w
+from device_models.spec import RADIO, DeviceSpec
 from device_models.thermal_feedback import LeakageFeedback
-from sim.errors import EdgesimError
 from sim.policies.governors import GOVERNORS
 from sim.policies.idle import IDLE
 from sim.policies.scheduling import SCHEDULERS, SchedulingPolicy
@@ -19,6 +19,7 @@ from sim.runtime.clock import SWITCHES, Clock
 from sim.runtime.frequency import Domain, MemoryDomain
 from sim.runtime.heat import LEAKAGE_STEP_K, Heat
 from sim.runtime.power import Mix, PowerState
+from sim.runtime.radio import Radio
 from sim.runtime.recorder import Recorder
 from sim.runtime.reference import SteppedUnit
 from sim.runtime.sleep import Sleep
@@ -28,6 +29,10 @@ from sim.scenario.model import Scenario, tuned
 
 _MOST_MIXES = 20_000  # cached combinations of running segments; a bound on memory
 _SHOWN_STEP_K = 0.05  # smaller changes of temperature are not recorded
+
+
+class ThermalRunaway(Exception):
+    """Leakage feeds itself beyond what silicon bears: the run is over at this moment."""
 
 
 class Board:
@@ -53,7 +58,9 @@ class Board:
         self.components = [*device.units, "memory", "base"]
         self._stores = float(device.storage.read_w) > 0 or float(device.storage.idle_w) > 0
         self._fan_w = [] if device.thermal.fan is None else [0.0, *(float(state.power_w) for state in device.thermal.fan.states)]
-        self.components += ["storage"] * self._stores + ["fan"] * bool(self._fan_w)
+        self.components += ["storage"] * self._stores + ["fan"] * bool(self._fan_w) + [RADIO + name for name in device.radios]
+        self.radios = {name: Radio(clock, index, spec, recorder, self._radio_changed(index)) for index, (name, spec) in enumerate(device.radios.items())}
+        self.codes += [0] * len(self.radios)  # which power each radio draws
         self._has_surroundings = self._stores or bool(self._fan_w) or self._memory_domain is not None
         self.codes += [0] * self._has_surroundings  # what else sets powers: storage, fan, the memory's clock
         self.heat = Heat(clock, device, self.components, ambient_c, float(scenario.duration_s))
@@ -66,6 +73,7 @@ class Board:
         self._heating = [[self.heat.names.index(node) for node, spec in device.thermal.nodes.items() if unit in spec.heated_by] for unit in device.units]
         self._mixes: dict[tuple[int, ...], Mix] = {}
         self.stale = True  # a refresh is due
+        self.runaway: dict[str, Any] | None = None  # how the run ended, if it did by this
         self._bandwidth_bytes_per_s = float(device.memory.bandwidth_bytes_per_s)
         self._frequency_counters = {name: recorder.counter(f"frequency_hz.{name}") for name in device.domains}
         limited = dict.fromkeys(name for trip in device.thermal.trips for name in trip.domains)
@@ -126,6 +134,7 @@ class Board:
             power_w.append(float(self.device.storage.read_w if self._reading else self.device.storage.idle_w))
         if self._fan_w:
             power_w.append(self._fan_w[self._fan_state])
+        power_w += [radio.power_w for radio in self.radios.values()]
         if len(self._mixes) >= _MOST_MIXES:
             self._mixes.clear()
         rows = tuple((unit, timing) for (unit, _, _), timing in zip(running, timings, strict=True))
@@ -154,6 +163,15 @@ class Board:
     def _slept(self, unit: ComputeUnit) -> Callable[[int], None]:
         def changed(state: int) -> None:
             self.codes[unit.index] = unit.domain.position - POINTS * state
+            self.refresh()
+
+        return changed
+
+    def _radio_changed(self, index: int) -> Callable[[int], None]:
+        at = len(self.units) + index
+
+        def changed(code: int) -> None:
+            self.codes[at] = code
             self.refresh()
 
         return changed
@@ -188,15 +206,14 @@ class Board:
         if any(abs(new - old) >= LEAKAGE_STEP_K for new, old in zip(now_c, self._unit_c, strict=True)):
             self._unit_c = now_c
             self.power.temperatures_changed()
-            if max(now_c) > HOTTEST_C:
-                self._check_runaway(time_s, temperatures_c)
+            if max(now_c) > HOTTEST_C and time_s > 0:
+                self._check_runaway(temperatures_c)
 
-    def _check_runaway(self, time_s: float, temperatures_c: list[float]) -> None:
+    def _check_runaway(self, temperatures_c: list[float]) -> None:
         feedback = LeakageFeedback(self.device, self.heat.network, {name: (domain.voltage_v, domain.voltages_v[-1]) for name, domain in self.domains.items()})
         if (gain := feedback.loop_gain(np.array(temperatures_c))) >= 1.0:
-            node = feedback.hottest(np.array(temperatures_c))
-            what = f"at {time_s:.4g} s node {node} has {max(temperatures_c):.4g} degC, and each kelvin more of leakage brings back {gain:.3g} K"
-            raise EdgesimError(f"thermal runaway: {what}; give the device a trip point, better cooling or less leakage")
+            self.runaway = {"node": feedback.hottest(np.array(temperatures_c)), "temperature_c": max(temperatures_c), "gain": gain}
+            raise ThermalRunaway
 
     def _leakage(self, index: int, position: int) -> float:
         voltages = self.units[index].domain.voltages_v
@@ -214,7 +231,7 @@ class Board:
 
 
 class PowerOfUnit:
-    """Callable ``(frequency_hz, activity, cores) -> W`` with the voltage of the operating point."""
+    """Callable ``(frequency_hz, activity, cores, macs_per_s) -> W`` with the voltage of the operating point."""
 
     def __init__(self, device: DeviceSpec, unit: int) -> None:
         spec = list(device.units.values())[unit]
@@ -222,8 +239,12 @@ class PowerOfUnit:
         points = device.domains[spec.domain].operating_points
         self._voltages = {float(point.frequency_hz): None if point.voltage_v is None else float(point.voltage_v) for point in points}
 
-    def __call__(self, frequency_hz: float, activity: float, cores: float) -> float:
-        return dynamic_w(self._power, frequency_hz, self._voltages[frequency_hz], activity, cores)
+    def __call__(self, frequency_hz: float, activity: float, cores: float, macs_per_s: tuple[float, float] = (0.0, 0.0)) -> float:
+        volts = self._voltages[frequency_hz]
+        if not self._power.operation_energy:
+            return dynamic_w(self._power, frequency_hz, volts, activity, cores)
+        highest_v = next(reversed(self._voltages.values()))
+        return dynamic_w(self._power, frequency_hz, volts, 1.0, cores) + operations_w(self._power, macs_per_s, volts, highest_v)
 
 
 def scheduler_of(scenario: Scenario, unit: str, kind: str) -> SchedulingPolicy:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from device_models.power import dynamic_w, leakage_w, memory_w
-from device_models.spec import DeviceSpec
+from device_models.spec import RADIO, DeviceSpec
 from device_models.thermal import RcNetwork
+from device_models.thermal_feedback import JUNCTION_MAX_C
 from device_models.thermal_spec import Trip
 from sim.policies.cooling import FANS
 from sim.policies.throttling import THROTTLING, ThermalGovernor
@@ -18,14 +19,14 @@ from sim.runtime.power import PowerState
 from sim.runtime.throttling import Zone
 from sim.scenario.model import Scenario, tuned
 
-HOTTEST_C = 150.0  # for bounds of leakage: the usual absolute maximum of a silicon junction
+HOTTEST_C = JUNCTION_MAX_C  # for bounds of leakage
 
 
 def cooled(device: DeviceSpec, scenario: Scenario) -> DeviceSpec:
-    """The device with the cooling variant that the scenario chooses."""
-    if scenario.cooling is None:
-        return device
-    return device.model_copy(update={"thermal": device.thermal.cooled(scenario.cooling)})
+    """The device with the cooling variant that the scenario chooses, and radios that heat a node."""
+    thermal = device.thermal if scenario.cooling is None else device.thermal.cooled(scenario.cooling)
+    thermal = thermal.with_base([RADIO + name for name in device.radios])
+    return device if thermal is device.thermal else device.model_copy(update={"thermal": thermal})
 
 
 def thermal_zones(
@@ -87,6 +88,7 @@ def fastest_rise_k_per_s(device: DeviceSpec) -> float:
     most |= {"memory": memory_w(device.memory, float(device.memory.bandwidth_bytes_per_s)), "base": float(device.base_w)}
     most["storage"] = max(float(device.storage.read_w), float(device.storage.idle_w))
     most["fan"] = 0.0 if device.thermal.fan is None else max(float(state.power_w) for state in device.thermal.fan.states)
+    most |= {RADIO + name: radio.most_w for name, radio in device.radios.items()}
     network = RcNetwork(device.thermal)
     return float((network.node_power(most) / network.heat_capacity_j_per_k).max())
 

@@ -13,7 +13,7 @@ from typing import Any
 from device_models.spec import DeviceSpec
 from sim.compiler.program import Program
 from sim.runtime.battery import BatteryEnded, RunningBattery
-from sim.runtime.board import Board
+from sim.runtime.board import Board, ThermalRunaway
 from sim.runtime.climate import cooled
 from sim.runtime.clock import OBSERVERS, Clock
 from sim.runtime.memory import Instance, Residency
@@ -25,7 +25,7 @@ from sim.scenario.model import Scenario
 from sim.trace import Trace
 
 Progress = Callable[[float], None]
-_POWER_ROWS = 500  # rows of each power counter: its mean over such a part of the run
+POWER_ROWS = 500  # rows of each power counter: its mean over such a part of the run
 _PROGRESS_STEPS = 200
 
 
@@ -33,13 +33,14 @@ _PROGRESS_STEPS = 200
 class Deployment:
     """What runs where: the programs of a scenario.
 
-    ``programs``: in the order of ``Trace.programs``. ``stages``: for each workload, each stage's position in ``programs``.
+    ``programs``: in the order of ``Trace.programs``. ``stages``: for each workload, each stage's position in ``programs``; None for
+    a transfer by radio.
     ``at_start``: per program, whether it is loaded before the run; None for user code, which is not loaded at all.
     ``names``: of the programs in the trace; their own if empty.
     """
 
     programs: tuple[Program, ...]
-    stages: Mapping[str, Sequence[int]]
+    stages: Mapping[str, Sequence[int | None]]
     at_start: tuple[bool | None, ...]
     names: tuple[str, ...] = ()
 
@@ -57,14 +58,28 @@ def _collection_paused() -> Iterator[None]:
 
 
 class Engine:
-    """A run. ``reference`` uses one event per operator instead of one per segment: same result, to judge by."""
+    """A run. ``reference`` uses one event per operator instead of one per segment: same result, to judge by.
 
-    def __init__(self, scenario: Scenario, device: DeviceSpec, deployment: Deployment, *, directory: Path = Path(), reference: bool = False) -> None:
+    ``power_rows``: into how many parts of equal length the recorded power is averaged.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        device: DeviceSpec,
+        deployment: Deployment,
+        *,
+        directory: Path = Path(),
+        reference: bool = False,
+        power_rows: int = POWER_ROWS,
+    ) -> None:
         device = cooled(device, scenario)
+        self.power_rows = power_rows
         self.scenario, self.device, self.deployment, self.directory = scenario, device, deployment, directory
         self.clock = Clock()
         stages = [f"{name}/{stage}" for name, workload in scenario.workloads.items() for stage in workload.stage_names()]
         self.trace = Trace(list(device.units), list(scenario.workloads), stages, list(deployment.names or (program.name for program in deployment.programs)))
+        self.trace.radios = list(device.radios)
         self.duration_s = float(scenario.duration_s)
         self.recorder = Recorder(self.clock, self.trace, self.duration_s, scenario.trace == "full")
         self.board = Board(self.clock, device, scenario, self.recorder, reference)
@@ -101,7 +116,7 @@ class Engine:
         self.recorder.count(self._memory_counter, used_bytes)
 
     def run(self, seed: int | None = None, progress: Progress | None = None) -> Trace:
-        """Run to the end of the scenario's duration, or of the battery. ``progress`` is called with the share of simulated time, 0..1."""
+        """Run to the end of the scenario's duration, of the battery, or until heat runs away. ``progress`` is called with the share of simulated time, 0..1."""
         self.residency.start()
         self._memory_changed(self.residency.used_bytes)
         self.board.start()
@@ -110,10 +125,10 @@ class Engine:
             self.board.power.battery = self.battery.drawn
         for source in self.sources:
             source.start(self.scenario.seed if seed is None else seed, self.duration_s, self.directory)
-        self.clock.at(self.duration_s / _POWER_ROWS, OBSERVERS, self._sample_power)
+        self.clock.at(self.duration_s / self.power_rows, OBSERVERS, self._sample_power)
         if progress is not None:
             self._report(progress, 0)
-        with _collection_paused(), suppress(BatteryEnded):
+        with _collection_paused(), suppress(BatteryEnded, ThermalRunaway):
             self.clock.run_until(self.duration_s)
         self._finish()
         if progress is not None:
@@ -127,7 +142,7 @@ class Engine:
 
     def _sample_power(self, _: Any) -> None:
         self._record_power()
-        self.clock.at(self.clock.now + self.duration_s / _POWER_ROWS, OBSERVERS, self._sample_power)
+        self.clock.at(self.clock.now + self.duration_s / self.power_rows, OBSERVERS, self._sample_power)
 
     def _record_power(self) -> None:
         """The mean power of each component since the last row, from exact energies."""
@@ -145,6 +160,8 @@ class Engine:
         for unit in self.board.units:
             if unit.running is not None:
                 unit.close_piece(unit.running, end_s, unit.row_now(unit.running))
+        for radio in self.board.radios.values():
+            radio.finish()
         for source in self.sources:
             source.stop(end_s)
         self._record_power()
@@ -152,4 +169,5 @@ class Engine:
         self.board.heat.observers.clear()
         self.recorder.finish()
         self.trace.energy_j = dict(zip(self.board.components, self.board.power.energies_j(), strict=True))
-        self.trace.totals = totals(self) | ({} if battery is None else {"battery": battery})
+        ended = {"battery": battery, "runaway": self.board.runaway}
+        self.trace.totals = totals(self) | {name: found for name, found in ended.items() if found is not None}

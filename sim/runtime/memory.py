@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from device_models.spec import DeviceSpec
 from device_models.units import format_quantity
-from sim.compiler.program import Program
+from sim.compiler.program import Program, network_of
 from sim.errors import EdgesimError
 from sim.runtime.clock import SWITCHES, Clock
 
@@ -29,6 +29,23 @@ class Instance:
         self.in_use = 0
         self.used_s = 0.0
         self.waiting: list[Execution] = []
+        self.shares_weights = False  # with an instance before it: the phases of one language model
+
+    @property
+    def bytes(self) -> float:
+        """Memory it takes while loaded, with one arena."""
+        program = self.program
+        return float(program.plan.arena_bytes) if self.shares_weights else program.resident_bytes
+
+
+def share_weights(instances: list[Instance]) -> None:
+    """Prefill and decode of one network, runtime, precision, cache size and set of units: weights and caches are there once."""
+    seen = set()
+    for instance in instances:
+        key = network_of(instance.program)
+        instance.shares_weights = instance.at_start and instance.program.state_bytes > 0 and key in seen
+        if instance.at_start:
+            seen.add(key)
 
 
 class Residency:
@@ -43,6 +60,8 @@ class Residency:
         changed: Callable[[float], None],
         reads: Callable[[float, float], None],
     ) -> None:
+        if not evict:  # what may be evicted apart is kept apart
+            share_weights(instances)
         self._clock, self._instances, self._evict, self._changed, self._reads = clock, instances, evict, changed, reads
         self.capacity_bytes = float(device.memory.capacity_bytes) - float(device.memory.reserved_bytes)
         self._read_bytes_per_s = float(device.storage.read_bytes_per_s)
@@ -55,7 +74,7 @@ class Residency:
 
     def check(self) -> None:
         """Raise EdgesimError before the run if the models cannot fit."""
-        sizes = sorted(((instance.program.resident_bytes, instance.program.name) for instance in self._instances), reverse=True)
+        sizes = sorted(((instance.bytes, instance.program.name) for instance in self._instances), reverse=True)
         needed = sizes[0][0] if self._evict and sizes else sum(size for size, _ in sizes)
         if needed <= self.capacity_bytes:
             return
@@ -69,8 +88,8 @@ class Residency:
     def start(self) -> None:
         """Put what loads at the start into memory, in order, as far as it fits."""
         for instance in self._instances:
-            if instance.at_start and self.used_bytes + instance.program.resident_bytes <= self.capacity_bytes:
-                self._use(instance.program.resident_bytes)
+            if instance.at_start and self.used_bytes + instance.bytes <= self.capacity_bytes:
+                self._use(instance.bytes)
                 instance.resident = instance.ever_loaded = True
                 instance.arenas = 1
 
@@ -80,6 +99,7 @@ class Residency:
             if instance.in_use < instance.arenas or self._new_arena(instance):
                 instance.in_use += 1
                 instance.used_s = self._clock._now
+                self._page(instance.program.page_read_s)
                 return True
             instance.waiting.append(execution)
             return False
@@ -110,6 +130,13 @@ class Residency:
         for execution in waiting:
             execution.placed.unit.put_back(execution)
 
+    def _page(self, seconds: float) -> None:
+        """A run streams its weights: storage is busy for so long."""
+        if seconds > 0:
+            begin_s = max(self._storage_free_s, self._clock._now)
+            self._storage_free_s = begin_s + seconds
+            self._reads(begin_s, self._storage_free_s)
+
     def _new_arena(self, instance: Instance) -> bool:
         size = float(instance.program.plan.arena_bytes)
         if not self._room(size, instance):
@@ -119,9 +146,9 @@ class Residency:
         return True
 
     def _load(self, instance: Instance) -> bool:
-        if not self._room(instance.program.resident_bytes, instance):
+        if not self._room(instance.bytes, instance):
             return False
-        self._use(instance.program.resident_bytes)
+        self._use(instance.bytes)
         instance.loading = True
         instance.arenas = 1
         instance.cold = True
@@ -152,7 +179,7 @@ class Residency:
             if not (self._evict and idle):
                 return False
             victim = min(idle, key=lambda other: other.used_s)
-            self._use(-victim.program.resident_bytes)
+            self._use(-victim.bytes)
             victim.resident, victim.arenas = False, 0
             self.evictions += 1
         return True

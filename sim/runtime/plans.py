@@ -9,7 +9,7 @@ from sim.runtime.board import Board
 from sim.runtime.memory import Instance
 from sim.runtime.request import StagePlan, StageSegment
 from sim.runtime.timing import SegmentTimings
-from sim.scenario.model import Workload
+from sim.scenario.model import RadioStage, Workload
 
 
 class Planner:
@@ -20,16 +20,25 @@ class Planner:
         self._bound: dict[int, tuple[StageSegment, ...]] = {}
         self.timings: list[tuple[str, SegmentTimings]] = []  # (unit, timings) of all segments, cold ones included
 
-    def plans(self, workload: Workload, programs: Sequence[int], first_stage: int) -> list[StagePlan]:
-        """The stages of a workload; ``programs`` holds each stage's position among the programs."""
+    def plans(self, workload: Workload, programs: Sequence[int | None], first_stage: int) -> list[StagePlan]:
+        """The stages of a workload; ``programs`` holds each stage's position among the programs, None for transfers."""
         plans = []
         for offset, (stage, position) in enumerate(zip(workload.pipeline, programs, strict=True)):
+            if isinstance(stage, RadioStage):
+                plans.append(self._transfer(first_stage + offset, stage))
+                continue
+            assert position is not None
             segments = self._segments(position)
             roots = tuple(segment.timings.index for segment in segments if not segment.waits_for)
             run_s = max(segment.rank_s for segment in segments)
             plans.append(StagePlan(first_stage + offset, segments, roots, self._instances[position], stage.repeat, run_s))
         _rank_stages(plans, workload.stage_dependencies())
         return plans
+
+    def _transfer(self, index: int, stage: RadioStage) -> StagePlan:
+        radio, sent, received = self._board.radios[stage.radio], float(stage.send_bytes), float(stage.receive_bytes)
+        run_s = sum(radio.shortest_s(sent, received))
+        return StagePlan(index, (), (), None, stage.repeat, run_s, radio=radio, sent_bytes=sent, received_bytes=received)
 
     def _segments(self, position: int) -> tuple[StageSegment, ...]:
         if position not in self._bound:

@@ -25,6 +25,7 @@ class Recorder:
         self._spans = spans
         self._span_rows: list[tuple[float, ...]] = []
         self._request_rows: list[tuple[float, ...]] = []
+        self._radio_rows: list[tuple[float, ...]] = []
         self._energy_rows: list[tuple[float, ...]] = []
         self._spacing_s = duration_s / _FINEST
         self._last: list[tuple[float, float]] = []  # time and value of each counter's last row, not yet written
@@ -42,6 +43,14 @@ class Recorder:
             rows.append((unit, began_s, now, request.number, run.plan.index, run.repeat, *timing.segment, first, last, *timing.state))
             if len(rows) >= _BATCH:
                 _flush(rows, self.trace.spans)
+
+    def radio_phase(self, radio: int, state: int, begin_s: float, end_s: float, power_w: float, request: int, stage: int) -> None:
+        """A radio was in a state; ``request`` and ``stage`` are -1 where it was for none."""
+        if self._spans:
+            rows = self._radio_rows
+            rows.append((radio, state, begin_s, end_s, power_w, request, stage))
+            if len(rows) >= _BATCH:
+                _flush(rows, self.trace.radio_phases)
 
     def request(self, number: int, workload: int, arrival_s: float, start_s: float, end_s: float, deadline_s: float, status: Status, energy_j: float) -> None:
         """A request ended. ``start_s`` is NaN if it never ran, ``deadline_s`` infinite without one."""
@@ -74,6 +83,7 @@ class Recorder:
     def finish(self) -> None:
         """Write what is still held back."""
         _flush(self._span_rows, self.trace.spans)
+        _flush(self._radio_rows, self.trace.radio_phases)
         _flush(self._request_rows, self.trace.requests)
         _flush(self._energy_rows, self.trace.request_energy)
         for counter, (last_s, last) in enumerate(self._last):

@@ -12,6 +12,7 @@ from sim.runtime.memory import Instance
 from sim.runtime.timing import SegmentTimings
 
 if TYPE_CHECKING:
+    from sim.runtime.radio import Radio
     from sim.runtime.source import Source
     from sim.runtime.unit import ComputeUnit
 
@@ -30,7 +31,10 @@ class StageSegment:
 
 @dataclass(slots=True, eq=False)
 class StagePlan:
-    """A stage of a workload. ``instance`` is None for user code, which takes no memory here. ``after_s``: ranks what follows it."""
+    """A stage of a workload. ``instance`` is None for user code, which takes no memory here. ``after_s``: ranks what follows it.
+
+    A stage with a ``radio`` has no segments; its bytes are of one transfer.
+    """
 
     index: int  # into Trace.stages
     segments: tuple[StageSegment, ...]
@@ -39,6 +43,9 @@ class StagePlan:
     repeat: int
     run_s: float  # one run over its longest path
     after_s: float = 0.0
+    radio: Radio | None = None
+    sent_bytes: float = 0.0
+    received_bytes: float = 0.0
 
 
 @dataclass(slots=True, eq=False)
@@ -103,7 +110,10 @@ class StageRun:
         self.waiting: list[int] | None = None
 
     def begin(self) -> None:
-        """One run of the program."""
+        """One run of the program, or one transfer."""
+        if self.plan.radio is not None:
+            self.plan.radio.submit(self)
+            return
         segments = self.plan.segments
         self.unfinished = len(segments)
         if self.unfinished > 1:
@@ -134,6 +144,17 @@ class StageRun:
             execution.begins_request = True
         return True
 
+    def may_transfer(self) -> bool:
+        """Asked when a radio takes it from its queue: not if its request was given up."""
+        request = self.request
+        if request.ended:
+            return False
+        if request.start_s != request.start_s:  # NaN: has not begun to run
+            if request.source.gives_up(request):
+                return False
+            request.start_s = request.source.clock._now
+        return True
+
     def displaced(self, execution: Execution) -> None:
         """Taken off the unit again at the moment it came, with nothing done."""
         if execution.begins_request and self.request.start_s == execution.started_s:
@@ -152,7 +173,7 @@ class StageRun:
         return True
 
     def segment_done(self, execution: Execution) -> None:
-        """A segment has ended: those that waited for it, the next repeat, or the next stage follow."""
+        """A segment has ended: those that waited for it, or what follows the run."""
         self.unfinished -= 1
         if self.unfinished:
             waiting, segments = self.waiting, self.plan.segments
@@ -163,6 +184,10 @@ class StageRun:
                     segment = segments[following]
                     segment.unit.submit(Execution(self, segment))
             return
+        self.run_done()
+
+    def run_done(self) -> None:
+        """A run of the program or a transfer has ended: the next repeat, or the next stage follow."""
         self.repeat += 1
         if self.repeat < self.plan.repeat:
             self.begin()

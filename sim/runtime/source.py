@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from sim.errors import EdgesimError, Problem
 from sim.runtime.clock import ARRIVALS, Clock
 from sim.runtime.memory import Residency
 from sim.runtime.recorder import Recorder
@@ -20,6 +21,8 @@ from sim.workload.arrivals import ClosedLoop, arrival_times
 from sim.workload.streams import stream
 
 _DRAWS = 1024
+_AT_ONCE = 100_000  # answers of a closed loop within an instant, after which it is taken to be endless
+_INSTANT_S = 1e-9
 
 
 class Source:
@@ -49,6 +52,7 @@ class Source:
         self._unstarted: deque[Request] = deque()
         self._times: Iterator[float] = iter(())
         self._loop: ClosedLoop | None = None
+        self._instant_s, self._at_once = 0.0, 0
 
     def start(self, seed: int, duration_s: float, directory: Path) -> None:
         """Schedule the first arrivals."""
@@ -145,7 +149,20 @@ class Source:
         if self._loop is not None:
             time_s = self._loop.after_answer(now)
             if time_s is not None:
+                self._refuse_endless(time_s)
                 self.clock.at(time_s, ARRIVALS, self._arrived)
+
+    def _refuse_endless(self, next_s: float) -> None:
+        """Raise EdgesimError where answers bring requests and time does not pass: the run would never end."""
+        if next_s - self._instant_s > _INSTANT_S:
+            self._instant_s, self._at_once = next_s, 0
+        self._at_once += 1
+        if self._at_once > _AT_ONCE:
+            what = (
+                f"{_AT_ONCE} requests of this closed loop ended at {next_s:g} s without time passing; "
+                "give its stages work, the arrival a think time or a count, or the queue room for every client"
+            )
+            raise EdgesimError(Problem(path=f"workloads.{self.name}.arrival", what=what))
 
     def stop(self, now: float) -> None:
         """The run is over: what has not ended is unfinished."""

@@ -13,7 +13,8 @@ from sim.compiler.program import Segment
 
 POINTS = 4096  # more than any domain has operating points: ``code + operating point`` says what a unit runs and how, as one number
 
-PowerLaw = Callable[[float, float, float], float]  # frequency [Hz], activity 0..1, active cores -> W
+# frequency [Hz], activity 0..1, active cores, multiply-accumulates a second (float, integer) -> W
+PowerLaw = Callable[[float, float, float, tuple[float, float]], float]
 
 
 @dataclass(slots=True, eq=False)
@@ -67,7 +68,8 @@ class SegmentTimings:
         total_s = ends_s[-1]
         activity = float(kernel_activity(self.costs, frequency_hz, share) @ seconds) / total_s if total_s else 0.0
         bytes_per_s = self.bytes / total_s if total_s else 0.0
-        power_w = self._power(frequency_hz, activity, self.segment.cores)
+        macs_per_s = (self.segment.macs[0] / total_s, self.segment.macs[1] / total_s) if total_s else (0.0, 0.0)
+        power_w = self._power(frequency_hz, activity, self.segment.cores, macs_per_s)
         active_w = power_w + bytes_per_s * self._memory_j_per_byte
         return Timing(frequency_hz, share, ends_s, total_s, bytes_per_s, power_w, active_w, (self.program, self.index), (frequency_hz, share))
 

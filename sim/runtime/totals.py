@@ -18,7 +18,8 @@ def totals(engine: Engine) -> dict[str, Any]:
 
     ``operators``: kernels of completed segments. ``busy_s``: by unit. ``bound_s``: by unit, how much of that was spent in kernels
     bound by ``compute``, ``memory``, ``overhead``. ``memory_traffic_bytes``: of all units. ``events``: of the event queue.
-    ``resident_bytes``: by program.
+    ``resident_bytes``: by program. ``radios``: by name, transfers and bytes of them, seconds and joules by state other than idle.
+    The engine adds ``battery`` where there is one, and ``runaway`` (node, temperature, gain of the feedback) if that ended the run.
     """
     busy_s = dict.fromkeys(engine.device.units, 0.0)
     bound_s = {unit: {COMPUTE: 0.0, MEMORY: 0.0, OVERHEAD: 0.0} for unit in engine.device.units}
@@ -41,6 +42,7 @@ def totals(engine: Engine) -> dict[str, Any]:
         "model_loads": engine.residency.loads,
         "evictions": engine.residency.evictions,
         "resident_bytes": {program.name: program.resident_bytes for program in engine.deployment.programs},
+        **({"radios": {name: radio.totals() for name, radio in engine.board.radios.items()}} if engine.board.radios else {}),
         "cooling_states": [zone.state for zone in engine.board.zones],
         "final_temperature_c": dict(zip(engine.board.heat.names, engine.board.heat.temperatures_c(), strict=True)),
     }

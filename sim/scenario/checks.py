@@ -12,13 +12,15 @@ from itertools import chain, islice
 from pathlib import Path as FilePath
 
 from device_models.catalog.batteries import cell_names
+from device_models.catalog.radios import radio_names
 from device_models.spec import DeviceSpec
 from sim.errors import EdgesimError, Problem
 from sim.scenario.arrival_trace import read_arrival_trace, round_s
 from sim.scenario.climate_checks import climate_findings
 from sim.scenario.files import is_model_file, missing_file
 from sim.scenario.known import Finding, Known, near, unknown_name
-from sim.scenario.model import LONGEST_S, TraceArrivals, stage_names
+from sim.scenario.model import TraceArrivals, stage_names
+from sim.scenario.part import LONGEST_S
 from sim.scenario.positions import Path, Places
 from sim.scenario.raw import Raw
 from sim.scenario.schema_problems import MAX_PROBLEMS
@@ -51,6 +53,7 @@ def _models(context: _Context) -> Iterator[Finding]:
         if text := source.text():
             yield from _source(context, source, text)
             yield from _options(context, text, model.get("options"))
+        yield from _dataset(context, model.get("accuracy").get("dataset"))
         yield from _runtime(context, model.get("runtime"))
         yield from _placement(context, model.get("placement"))
 
@@ -64,6 +67,11 @@ def _source(context: _Context, source: Raw, text: str) -> Iterator[Finding]:
     if context.known.models is not None and text not in context.known.models and missing_file(path) is not None:
         what = f"unknown model {text!r}, neither in the zoo nor a file beside the scenario; {near(text, context.known.models)}"
         yield Finding(source.path, what)
+
+
+def _dataset(context: _Context, dataset: Raw) -> Iterator[Finding]:
+    if (text := dataset.text()) and (problem := missing_file(context.directory / text)):
+        yield Finding(dataset.path, problem)
 
 
 def _options(context: _Context, source: str, options: Raw) -> Iterator[Finding]:
@@ -109,6 +117,7 @@ def _pipelines(context: _Context) -> Iterator[Finding]:
         stages = workload.get("pipeline").entries()
         for stage in stages:
             yield from unknown_name(stage.get("model"), "model", models)
+            yield from _radio(context, stage.get("radio"))
             if stage.get("unit").value is not None:
                 yield from _unit(context, stage.get("unit"))
             elif stage.get("work").value is not None:
@@ -116,9 +125,19 @@ def _pipelines(context: _Context) -> Iterator[Finding]:
         yield from _stage_order(stages)
 
 
+def _radio(context: _Context, radio: Raw) -> Iterator[Finding]:
+    device, name = context.device, radio.text()
+    if device is None or name is None:
+        return
+    known = {*context.root.get("radios").keys(), *device.radios}
+    if name not in known:
+        mend = near(name, known) if known else f"give the scenario one of the catalogue, for example radios: {{{name}: {radio_names()[-1]}}}"
+        yield Finding(radio.path, f"neither the scenario nor {device.name} has a radio {name!r}; {mend}")
+
+
 def _stage_order(stages: list[Raw]) -> Iterator[Finding]:
     own = [stage.get("name").text() for stage in stages]
-    names = stage_names(own, [stage.get("model").text() for stage in stages])
+    names = stage_names(own, [stage.get("model").text() or stage.get("radio").text() for stage in stages])
     seen: set[str] = set()
     repeated = False
     for stage, name in zip(stages, own, strict=True):

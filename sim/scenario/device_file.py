@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path as FilePath
 from typing import Any
@@ -21,7 +22,6 @@ from sim.scenario.schema_problems import described, schema_problems
 from sim.scenario.yaml_source import YamlDocument, read_yaml
 
 _HERE: Path = ("device",)
-_BASE: Path = ("device", "base")
 # Where a device's parts have names: what a part is called, and the key without which a new name is rather a mistyped old one.
 _PARTS: dict[Path, tuple[str, str]] = {
     ("device", "units"): ("unit", "kind"),
@@ -34,25 +34,64 @@ def resolve_device(choice: Any, places: Places, directory: FilePath, known: Know
     """The device that ``choice`` (the scenario's ``device``) describes, or what is wrong with it.
 
     A mapping is merged into the device its ``base`` names: mappings key by key, everything else replaced whole; entries of a
-    list are changed by position (``{operating_points: {0: ...}}``). Mistakes are placed where the wrong value was written.
+    list are changed by position (``{operating_points: {0: ...}}``). A file may itself say what its ``base`` is and hold only
+    what differs. Mistakes are placed where the wrong value was written.
     """
+    if isinstance(choice, str) and not is_device_file(choice) and choice in device_names():
+        return load_device(choice), []
+    found = _described(choice, places, _HERE, directory, ())
+    if found.data is None:
+        return None, found.problems
+    return _validated(found, known)
+
+
+@dataclass
+class _Description:
+    """A device as plain data, where each value was written, the mistakes found so far, and the catalogue's file it rests on."""
+
+    data: Any = None
+    places: Places = field(default_factory=Places)
+    problems: list[Problem] = field(default_factory=list)
+    shipped: str | None = None
+
+
+def _described(choice: Any, places: Places, here: Path, directory: FilePath, through: tuple[FilePath, ...]) -> _Description:
+    """The raw description; ``here``: where ``choice`` stands in ``places``; ``through``: the files whose ``base`` led here."""
     if not isinstance(choice, str | dict):
-        return None, []  # the schema says what is wrong
+        return _Description()  # the schema says what is wrong
+    at = here if isinstance(choice, str) else (*here, "base")
     if isinstance(choice, dict) and not isinstance(choice.get("base"), str):
         given = "missing key 'base'" if "base" not in choice else f"expected text, got {described(choice['base'])}"
         what = f"{given}: the catalogue name or the file of the device that is changed here"
-        return None, [places.problem(_BASE if "base" in choice else _HERE, what, at_key="base" not in choice)]
-    name, at = (choice, _HERE) if isinstance(choice, str) else (choice["base"], _BASE)
+        return _Description(problems=[places.problem(at if "base" in choice else here, what, at_key="base" not in choice)])
+    name = choice if isinstance(choice, str) else choice["base"]
+    base = _base(name, at, places, directory, through)
+    if isinstance(choice, dict) and isinstance(base.data, dict):
+        changes = spread_tables({key: value for key, value in choice.items() if key != "base"}, places, here)
+        merge = _Merge(base.places, places)
+        base.data = merge.merged(base.data, changes, _HERE, here)
+        base.problems += merge.problems
+    return base
+
+
+def _base(name: str, at: Path, places: Places, directory: FilePath, through: tuple[FilePath, ...]) -> _Description:
+    """The device a name or a file means, before any change."""
     own_file = is_device_file(name)
     if problem := _missing(name, directory) if own_file else _unknown(name):
-        return None, [places.problem(at, problem)]
-    if isinstance(choice, str) and not own_file:
-        return load_device(name), []
+        return _Description(problems=[places.problem(at, problem)])
+    path = directory / name
+    if own_file and path.resolve() in through:
+        return _Description(problems=[places.problem(at, f"{name!r} is, by way of its base, a base of itself")])
     try:
-        document = read_yaml(directory / name, below=_HERE) if own_file else _catalogue_document(name)
+        document = read_yaml(path, below=_HERE) if own_file else _catalogue_document(name)
     except EdgesimError as error:
-        return None, list(error.problems)
-    return _validated(document, choice, places, known)
+        return _Description(problems=list(error.problems))
+    merged = document.places.shifted(_HERE)
+    if own_file and isinstance(document.data, dict) and "base" in document.data:
+        below = _described(document.data, merged, _HERE, path.parent, (*through, path.resolve()))
+        below.problems = [*document.problems, *below.problems]
+        return below
+    return _Description(spread_tables(document.data, merged, _HERE), merged, list(document.problems), None if own_file else merged.value(_HERE).file)
 
 
 def _missing(name: str, directory: FilePath) -> str | None:
@@ -69,21 +108,12 @@ def _catalogue_document(name: str) -> YamlDocument:
     return read_yaml(FilePath(device_path(name)), below=_HERE)
 
 
-def _validated(document: YamlDocument, choice: str | dict[str, Any], places: Places, known: Known) -> tuple[DeviceSpec | None, list[Problem]]:
-    merged = document.places.shifted(_HERE)
-    data = spread_tables(document.data, merged, _HERE)
-    problems = list(document.problems)
-    if isinstance(choice, dict) and isinstance(data, dict):
-        changes = spread_tables({key: value for key, value in choice.items() if key != "base"}, places, _HERE)
-        merge = _Merge(merged, places)
-        data = merge.merged(data, changes, _HERE, _HERE)
-        problems += merge.problems
+def _validated(found: _Description, known: Known) -> tuple[DeviceSpec | None, list[Problem]]:
     try:
-        device = DeviceSpec.model_validate(data)
+        device = DeviceSpec.model_validate(found.data)
     except ValidationError as error:
-        return None, problems + schema_problems(error, DeviceSpec, merged, _HERE)
-    shipped = merged.value(_HERE).file if not is_device_file(choice["base"] if isinstance(choice, dict) else choice) else None
-    problems += [problem for problem in _names(device, merged, known) if problem.file != shipped]
+        return None, found.problems + schema_problems(error, DeviceSpec, found.places, _HERE)
+    problems = found.problems + [problem for problem in _names(device, found.places, known) if problem.file != found.shipped]
     return (None, problems) if problems else (device, [])
 
 

@@ -34,8 +34,9 @@ def _unit(unit: dict[str, Any], places: Places, path: Path) -> dict[str, Any]:
     spread = dict(unit)
     if "macs_per_cycle" in unit:
         spread["macs_per_cycle"] = _values(unit["macs_per_cycle"], places, (*path, "macs_per_cycle"))
-    if "parameters" in unit:
-        spread["parameters"] = _each(unit["parameters"], lambda table, name: _values(table, places, (*path, "parameters", name)))
+    for part in ("parameters", "structure"):
+        if part in unit:
+            spread[part] = _each(unit[part], lambda table, name, part=part: _values(table, places, (*path, part, name)))
     return spread
 
 

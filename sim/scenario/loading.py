@@ -15,11 +15,13 @@ from sim.errors import EdgesimError, Problem
 from sim.scenario.battery_choice import with_battery
 from sim.scenario.charging import ChargingProfile
 from sim.scenario.checks import Known, check_scenario
+from sim.scenario.compression import MixedPrecisionOptions, QuantizeOptions
 from sim.scenario.device_file import resolve_device
 from sim.scenario.files import digest, is_model_file
 from sim.scenario.model import Scenario, TraceArrivals
 from sim.scenario.overrides import apply_overrides
 from sim.scenario.positions import Place, Places
+from sim.scenario.radio_choice import with_radios
 from sim.scenario.schema_problems import schema_problems
 from sim.scenario.yaml_source import YamlDocument, parse_yaml, read_yaml
 
@@ -55,7 +57,10 @@ class LoadedScenario:
         models = [source for source in sources if is_model_file(source) or (self.directory / source).is_file()]
         traces = [workload.arrival.file for workload in self.scenario.workloads.values() if isinstance(workload.arrival, TraceArrivals)]
         profiles = [self.scenario.charging.file] if isinstance(self.scenario.charging, ChargingProfile) else []
-        return sorted({*models, *traces, *profiles})
+        datasets = [model.accuracy.dataset for model in self.scenario.models.values() if model.accuracy]
+        steps = [step.options for model in self.scenario.models.values() for step in model.compress]
+        samples = [step.calibration for step in steps if isinstance(step, QuantizeOptions | MixedPrecisionOptions) and step.calibration]
+        return sorted({*models, *traces, *profiles, *datasets, *(name for name in samples if (self.directory / name).is_file())})
 
 
 def load_scenario(
@@ -126,6 +131,9 @@ def _validated(data: Any, places: Places, known: Known, folder: FilePath) -> tup
     if scenario is not None and device is not None:
         device, of_battery = with_battery(device, scenario, places, folder)
         problems += of_battery
+    if isinstance(data, dict) and device is not None:
+        device, of_radios = with_radios(device, data.get("radios"), places)
+        problems += of_radios
     return scenario, device, problems
 
 

@@ -5,37 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from device_models.battery_spec import Ohm
 from device_models.figure import Figure, Quantity
+from sim.scenario.accuracy import AccuracyUse
 from sim.scenario.charging import Charging
+from sim.scenario.compression import CompressionStep
+from sim.scenario.part import ByteCount, Name, Part, PositiveTime, Probability, SmallCount, Time, Whole
+from sim.scenario.training import TrainingUse
 
-
-def _not_bool(raw: Any) -> Any:
-    if isinstance(raw, bool):
-        raise ValueError(f"expected a whole number, got {str(raw).lower()}")
-    return raw
-
-
-LONGEST_S = 3.2e9  # a century
-Time = Annotated[Figure, Quantity("time", ge=0, le=LONGEST_S)]
-PositiveTime = Annotated[Figure, Quantity("time", gt=0, le=LONGEST_S)]
 Rate = Annotated[Figure, Quantity("frequency", gt=0, le=1e9)]
 Temperature = Annotated[Figure, Quantity("temperature", ge=-100, le=200)]
-Probability = Annotated[Figure, Quantity("ratio", ge=0, le=1)]
-Whole = Annotated[int, BeforeValidator(_not_bool)]
-SmallCount = Annotated[Whole, Field(ge=1, le=1_000_000_000)]
 Operations = Annotated[Figure, Quantity("count", ge=0, le=1e18)]
-ByteCount = Annotated[Figure, Quantity("bytes", ge=0, le=1e16)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$", max_length=100)]
-Precision = Literal["as_stored", "float32", "float16", "int8", "w8a16", "w4a16", "int4"]
-
-
-class Part(BaseModel):
-    """Base of every part of a scenario: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, populate_by_name=True)
+RadioName = Annotated[Name, Field(max_length=40)]
+Precision = Literal[
+    "as_stored", "float32", "float16", "int8", "w8a16", "w4a16", "int4", "w4g32", "w4g64", "w4g128", "w4g256", "q8_0", "q4_0", "q4_k_m"
+]  # fmt: skip
 
 
 class Placement(Part):
@@ -54,6 +40,9 @@ class ModelUse(Part):
     input: dict[str, Any] | None = Field(default=None, description="with layers: {shape: [1, 3, 32, 32], dtype: float32}")
     options: dict[str, Any] = Field(default_factory=dict, description="options of a zoo model, such as {width: 0.5, resolution: 160}")
     shapes: dict[str, SmallCount] = Field(default_factory=dict, description="values of symbolic dimensions, such as {batch: 1, sequence: 128}")
+    compress: tuple[CompressionStep, ...] = Field(default=(), description="techniques applied in order before the runtime: [{quantize: {to: int8}}, ...]")
+    accuracy: AccuracyUse | None = Field(default=None, description="measure it on data of yours, in ONNX Runtime: {dataset: file.npz, metric: top1}")
+    training: TrainingUse | None = Field(default=None, description="one run is one step of training on the device: {optimizer: sgd, batch: 16}")
     precision: Precision = Field(default="as_stored", description="number format the runtime's converter gives the model")
     runtime: Name | None = Field(default=None, description="inference engine, see `edgesim runtimes`; the scenario's or the device's default if absent")
     placement: Placement = Placement()
@@ -65,6 +54,8 @@ class ModelUse(Part):
     def _one_origin(self) -> ModelUse:
         if (self.source is None) == (self.layers is None):
             raise ValueError("give either source (a zoo name or a file) or layers, not both")
+        if self.training is not None and self.precision not in ("as_stored", "float32", "float16"):
+            raise ValueError(f"training computes in float: precision {self.precision} does not go with it; take float32 or float16")
         return self
 
 
@@ -112,7 +103,7 @@ class CodeWork(Part):
 
 
 class _Stage(Part):
-    name: Name | None = Field(default=None, description="the model's name if absent")
+    name: Name | None = Field(default=None, description="the model's or the radio's name if absent")
     after: tuple[Name, ...] | None = Field(default=None, description="names of the stages it waits for; the stage before it if absent")
     probability: Probability = Field(default=Figure(1.0), description="a request enters this stage (and what follows only from it) with this probability")
     repeat: Annotated[Whole, Field(ge=1, le=1_000_000)] = Field(default=1, description="runs in sequence, such as tokens of a decoder")
@@ -131,20 +122,38 @@ class CodeStage(_Stage):
     unit: Name = Field(default="cpu", description="unit name or kind")
 
 
+class RadioStage(_Stage):
+    """A stage that sends and receives by a radio: first what is sent, then what is received."""
+
+    radio: Name = Field(description="one of the radios of the scenario or its device")
+    send_bytes: ByteCount = Field(default=Figure(0.0), alias="send", description="what is sent, such as 20 kB")
+    receive_bytes: ByteCount = Field(default=Figure(0.0), alias="receive", description="what is received after it, such as 200 B")
+
+    @model_validator(mode="after")
+    def _moves_something(self) -> RadioStage:
+        if not (self.send_bytes or self.receive_bytes):
+            raise ValueError("a radio stage sends or receives something; give it send or receive, such as send: 20 kB")
+        return self
+
+
 def _stage_tag(raw: Any) -> str:
     keys = raw if isinstance(raw, dict) else getattr(raw, "__dict__", {})
-    return "model stage" if "model" in keys else "code stage"  # unlike any key, so that error locations stay unambiguous
+    # unlike any key, so that error locations stay unambiguous
+    return "model stage" if "model" in keys else "radio stage" if "radio" in keys else "code stage"
 
 
-Stage = Annotated[Annotated[ModelStage, Tag("model stage")] | Annotated[CodeStage, Tag("code stage")], Discriminator(_stage_tag)]
+Stage = Annotated[
+    Annotated[ModelStage, Tag("model stage")] | Annotated[CodeStage, Tag("code stage")] | Annotated[RadioStage, Tag("radio stage")],
+    Discriminator(_stage_tag),
+]
 
 
-def stage_names(names: Sequence[str | None], models: Sequence[str | None]) -> tuple[str, ...]:
-    """The name of each stage of a pipeline: its own, else its model's, else ``code``; a default that is taken gets its position."""
+def stage_names(names: Sequence[str | None], runs: Sequence[str | None]) -> tuple[str, ...]:
+    """The name of each stage of a pipeline: its own, else its model's or radio's, else ``code``; a default that is taken gets its position."""
     taken = {name for name in names if name}
     result: list[str] = []
-    for position, (name, model) in enumerate(zip(names, models, strict=True)):
-        chosen = name or model or "code"
+    for position, (name, run) in enumerate(zip(names, runs, strict=True)):
+        chosen = name or run or "code"
         while not name and chosen in taken:
             chosen = f"{chosen}_{position}"
         taken.add(chosen)
@@ -173,7 +182,8 @@ class Workload(Part):
 
     def stage_names(self) -> tuple[str, ...]:
         """The name of each stage, see :func:`stage_names`."""
-        return stage_names([stage.name for stage in self.pipeline], [stage.model if isinstance(stage, ModelStage) else None for stage in self.pipeline])
+        runs = [getattr(stage, "model", None) or getattr(stage, "radio", None) for stage in self.pipeline]
+        return stage_names([stage.name for stage in self.pipeline], runs)
 
     def stage_dependencies(self) -> tuple[tuple[int, ...], ...]:
         """For each stage the positions of the stages it waits for: those in ``after``, else the one before it."""
@@ -185,6 +195,9 @@ class Workload(Part):
 class MemoryUse(Part):
     """What happens when models and caches exceed the device's memory."""
 
+    weights: Literal["resident", "paged"] = Field(
+        default="resident", description="paged: weights that do not fit are streamed from storage in every run, those of the next kernel while one runs"
+    )
     when_full: Literal["error", "evict"] = Field(default="error", description="evict: the least recently used model is reloaded from storage when needed")
 
 
@@ -225,6 +238,10 @@ class Budgets(Part):
 
 def _device_tag(raw: Any) -> str:
     return "device with changes" if isinstance(raw, dict) else "device name"
+
+
+def _radio_tag(raw: Any) -> str:
+    return "radio with changes" if isinstance(raw, dict) else "radio name"
 
 
 def _scheduler_tag(raw: Any) -> str:
@@ -271,6 +288,7 @@ class ThermalUse(BaseModel):
 
 
 DeviceChoice = Annotated[Annotated[str, Tag("device name")] | Annotated[dict[str, Any], Tag("device with changes")], Discriminator(_device_tag)]
+RadioChoice = Annotated[Annotated[Name, Tag("radio name")] | Annotated[dict[str, Any], Tag("radio with changes")], Discriminator(_radio_tag)]
 SchedulerChoice = Annotated[Annotated[Name, Tag("one policy")] | Annotated[dict[Name, Name], Tag("policy per unit")], Discriminator(_scheduler_tag)]
 
 
@@ -298,6 +316,10 @@ class Scenario(Part):
     idle: Name = Field(default="menu", description="idle policy: which idle state a unit enters that has nothing to do")
     memory: MemoryUse = Field(default=MemoryUse(), description="what happens when the memory is full")
     battery: BatteryUse = Field(default=BatteryUse(), description="the state of charge at the start, and changes to the battery")
+    radios: dict[RadioName, RadioChoice] = Field(
+        default_factory=dict,
+        description="radios by a name of your own: a radio of the catalogue, such as lte_huang2012, or {base: NAME, ...changed fields}; beside the device's",
+    )
     charging: Charging | None = Field(default=None, description="what feeds the battery: kind usb, solar or profile; nothing if absent")
     budgets: Budgets = Field(default=Budgets(), description="the limits of the verdict: VALID if all hold")
     trace: Literal["full", "requests"] = Field(default="full", description="requests: keep no spans (for very long runs)")

@@ -12,8 +12,8 @@ from sim.scenario.positions import Path, Place, Places, dotted
 from sim.scenario.schema_problems import described, keys_at
 from sim.scenario.yaml_source import parse_yaml
 
-# A short form grows into the long one when a path leads into it: {key of the scenario: key the short form stands for}.
-_SHORT_FORMS = {"device": "base", "scheduler": "default"}
+# A short form grows into the long one when a path leads into it: {where: key the short form stands for}.
+_SHORT_FORMS: dict[Path, str] = {("device",): "base", ("scheduler",): "default", ("radios", "*"): "base"}
 
 
 def apply_overrides(data: Any, places: Places, overrides: Iterable[str]) -> list[Problem]:
@@ -79,8 +79,8 @@ def _set(data: dict[str, Any], places: Places, parts: list[str], value: Any, sou
             inside[key] = _created(inside, str(key), path, source)
             new = (*path, key)
             places.replace(new, Places.everywhere({}, Place(source, below=new), new))
-        elif path == () and key in _SHORT_FORMS and isinstance(inside[key], str):
-            _grow(inside, places, key)
+        elif isinstance(inside[key], str) and (long_key := _SHORT_FORMS.get((*path, key), _SHORT_FORMS.get((*path, "*")))):
+            _grow(inside, places, (*path, key), long_key)
         inside, path = inside[key], (*path, key)
     last = _key(inside, parts[-1], path, source)
     inside[last] = value
@@ -112,8 +112,7 @@ def _created(inside: dict[str, Any], key: str, path: Path, source: str) -> dict[
     raise EdgesimError(Problem(source, what=f"no key {key!r} in {dotted(path) or 'the scenario'}; {near}"))
 
 
-def _grow(inside: dict[str, Any], places: Places, key: str) -> None:
-    long_key = _SHORT_FORMS[key]
-    place = places.value((key,))
-    inside[key] = {long_key: inside[key]}
-    places.values[(key, long_key)] = places.keys[(key, long_key)] = place
+def _grow(inside: Any, places: Places, path: Path, long_key: str) -> None:
+    place = places.value(path)
+    inside[path[-1]] = {long_key: inside[path[-1]]}
+    places.values[(*path, long_key)] = places.keys[(*path, long_key)] = place

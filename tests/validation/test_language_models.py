@@ -1,41 +1,59 @@
-"""Token rates of language models on CPUs against published ones (../shared/measurements/llm_edge.csv); figures are printed.
-
-The prefill factors were fitted to the prefill rows here, and the shares at which weights stream to a set that holds the decode rows:
-these are errors of a fit, not of predictions. Published 4-bit files keep
-their output layer in 8 bits, the simulated ones in 4, so that 4-bit decoding comes out faster than measured.
-"""
+"""Token rates of language models, and resident memory, through the simulator's whole path; the tables are printed."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+
+import numpy as np
 import pytest
 
-from device_models.catalog.catalog import load_device
-from device_models.compute import kernel_seconds, max_frequency_hz
-from sim.compiler import compile_model
-from sim.frontends.zoo import build
-from sim.scenario.model import Placement
+from sim.fidelity.case import Dataset, Regime
+from sim.fidelity.datasets import llm_decode, llm_memory
+from sim.fidelity.predict import predict
 
-CASES = [  # device, runtime, model, precision, phase, tokens, published tokens/s, tolerance
-    ("snapdragon_8_gen_3_phone", "executorch", "llama3.2_1b", "float16", "prefill", 64, 60.3, 0.15),
-    ("snapdragon_8_gen_3_phone", "executorch", "llama3.2_3b", "float16", "prefill", 64, 21.2, 0.15),
-    ("snapdragon_8_gen_3_phone", "executorch", "llama3.2_1b", "w4a16", "prefill", 64, 260.5, 0.15),
-    ("snapdragon_8_gen_3_phone", "executorch", "llama3.2_3b", "w4a16", "prefill", 64, 89.7, 0.15),
-    ("raspberry_pi_5", "llama_cpp", "qwen2.5_0.5b", "w4a16", "prefill", 512, 289.9, 0.15),
-    ("snapdragon_8_gen_3_phone", "executorch", "llama3.2_1b", "float16", "decode", 1, 19.2, 0.15),
-    ("snapdragon_8_gen_3_phone", "executorch", "llama3.2_3b", "float16", "decode", 1, 7.6, 0.15),
-    ("snapdragon_8_gen_3_phone", "executorch", "llama3.2_1b", "w4a16", "decode", 1, 50.2, 0.40),
-    ("snapdragon_8_gen_3_phone", "executorch", "llama3.2_3b", "w4a16", "decode", 1, 19.7, 0.40),
-    ("raspberry_pi_5", "llama_cpp", "llama3.2_3b", "w4a16", "decode", 1, 4.88, 0.25),
-    ("raspberry_pi_5", "llama_cpp", "qwen2.5_0.5b", "w4a16", "decode", 1, 33.84, 0.25),
-]
+# regime, phase -> most mean error, most median error that a change may leave: what is reached and a fifth more
+BOUNDS: dict[tuple[Regime, str], tuple[float, float]] = {
+    ("in-sample", "decode"): (0.12, 0.09),
+    ("in-sample", "prefill"): (0.12, 0.08),
+    ("leave-family-out", "decode"): (0.17, 0.12),
+    ("leave-family-out", "prefill"): (0.24, 0.20),
+    ("zero-shot", "decode"): (0.24, 0.14),
+    ("zero-shot", "prefill"): (0.24, 0.20),
+    ("k-shot", "decode"): (0.17, 0.12),
+    ("k-shot", "prefill"): (0.22, 0.19),
+}
 
 
-@pytest.mark.parametrize(("device", "runtime", "model", "precision", "phase", "tokens", "published", "tolerance"), CASES)
-def test_token_rates(device: str, runtime: str, model: str, precision: str, phase: str, tokens: int, published: float, tolerance: float) -> None:
-    spec = load_device(device)
-    graph = build(model, phase=phase, sequence=tokens)
-    program = compile_model(graph, spec, runtime=runtime, precision=precision, placement=Placement(prefer=("cpu",)))
-    seconds = sum(segment.entry_s + kernel_seconds(segment.costs, max_frequency_hz(spec, segment.unit)).sum() for segment in program.segments)
-    rate = tokens / seconds
-    print(f"{model} {precision} {phase} on {device}: {rate:.1f} tokens/s, published {published} ({rate / published - 1:+.0%})")
-    assert abs(rate / published - 1) < tolerance
+@pytest.mark.parametrize("regime", llm_decode.DATASET.regimes)
+def test_token_rates(regime: Regime) -> None:
+    """Fits and all rates by the law the fits price; every eighth one also through the engine, which must agree."""
+    cases = llm_decode.DATASET.cases()
+    errors: dict[str, list[float]] = defaultdict(list)
+    for position, (case, device) in enumerate(zip(cases, llm_decode.DATASET.devices(cases, regime, shots=1), strict=True)):
+        if device is None:
+            continue
+        rate = llm_decode.price(case, device)
+        if position % 8 == 0:
+            assert predict(case, device) == pytest.approx(rate, rel=0.01)
+        for group in (case.group, case.group.split(",")[0]):
+            errors[group].append(abs(rate / case.measured - 1))
+    print()
+    for group, found in sorted(errors.items()):
+        print(f"{regime:17s} {group:14s} {len(found):3d} rates   mean {np.mean(found):5.1%}   median {np.median(found):5.1%}")
+    for phase in ("decode", "prefill"):
+        mean, median = BOUNDS[regime, phase]
+        assert np.mean(errors[phase]) <= mean and np.median(errors[phase]) <= median
+
+
+@pytest.mark.parametrize(("regime", "most"), [("in-sample", 0.08), ("leave-family-out", 0.12), ("zero-shot", 0.4)])
+def test_resident_memory(regime: Regime, most: float) -> None:
+    errors = relative_errors(llm_memory.DATASET, regime)
+    print(f"\nresident memory of ExecuTorch, {regime}: {len(errors)} programs, mean {np.mean(errors):.1%}, median {np.median(errors):.1%}")
+    assert len(errors) == 6 and np.mean(errors) <= most
+
+
+def relative_errors(dataset: Dataset, regime: Regime) -> list[float]:
+    """Sizes of the errors of all cases the regime applies to."""
+    cases = dataset.cases()
+    pairs = zip(cases, dataset.devices(cases, regime), strict=True)
+    return [abs(predict(case, device) / case.measured - 1) for case, device in pairs if device is not None]

@@ -140,8 +140,9 @@ workloads:
     metrics = result.metrics.workloads["w"]
     assert (metrics.done_count, metrics.late_count, metrics.arrived_count) == (9, 11, 20)
     assert metrics.miss_ratio == pytest.approx(11 / 20)
-    # one in work, one waiting: every second request is dropped once the place is taken
-    limited = ran(board, text.replace("deadline", "queue: {limit: 1}, deadline")).metrics.workloads["w"]
+    # room for one: every second request is dropped; a little slower than two in a service time, so that no two events fall together
+    slower = text.replace(f"{2 / one:.9f}", f"{1.98 / one:.9f}").replace("deadline", "queue: {limit: 1}, deadline")
+    limited = ran(board, slower).metrics.workloads["w"]
     assert (limited.done_count, limited.dropped_count) == (10, 10)
 
 

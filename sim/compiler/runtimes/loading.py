@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from sim.compiler.runtimes.spec import Runtime
 from sim.errors import EdgesimError
@@ -23,12 +24,20 @@ def runtime(name: str) -> Runtime:
     """A runtime by name. Raises EdgesimError for an unknown one."""
     if name not in runtime_names():
         raise EdgesimError(f"unknown runtime {name!r}; {near_names(name, runtime_names())}")
+    return Runtime.model_validate(_merged(name))
+
+
+def _merged(name: str) -> dict[str, Any]:
+    """A file's content; with ``base: NAME``, that of the runtime it is like with its own keys in their place, and sources added."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     with (_FOLDER / f"{name}.yaml").open(encoding="utf-8") as file:
-        raw = yaml.load(file, Loader=loader)  # a safe loader either way
-    return Runtime.model_validate(raw)
+        raw: dict[str, Any] = yaml.load(file, Loader=loader)  # a safe loader either way
+    if "base" not in raw:
+        return raw
+    like = _merged(raw.pop("base"))
+    return {**like, **raw, "sources": {**like["sources"], **raw["sources"]}}
 
 
 def describe(name: str) -> dict[str, object]:

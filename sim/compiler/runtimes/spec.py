@@ -18,6 +18,8 @@ Share = Annotated[Figure, Quantity("ratio", ge=0)]
 UnitKind = Literal["cpu", "gpu", "npu", "dsp", "mcu", "tiny_npu"]
 FormatName = Literal["float32", "float16", "bfloat16", "int8", "int4", "int16", "int32", "int64", "bool", "float64"]
 
+PrecisionName = Literal["float32", "float16", "int8", "w8a16", "w4a16", "int4", "w4g32", "w4g64", "w4g128", "w4g256", "q8_0", "q4_0", "q4_k_m"]
+
 FORMATS: dict[str, DType] = {
     "float32": DType.F32, "float16": DType.F16, "bfloat16": DType.BF16, "int8": DType.I8, "int4": DType.I4, "int16": DType.I16,
     "int32": DType.I32, "int64": DType.I64, "bool": DType.BOOL, "float64": DType.F64,
@@ -94,6 +96,7 @@ class Delegate(Spec):
     switch_s: Duration = Field(alias="switch", description="for every further call in the same inference, on top")
     copies: bool = Field(description="tensors that cross its border are copied, at the memory's bandwidth")
     float32_as: Literal["float32", "float16"] = Field(default="float32", description="format it computes float32 networks in, where the unit is faster in it")
+    sparse_weights: bool = Field(default=False, description="has kernels that make use of zeros in weights, where the unit can")
     cost_name: str = Field(default="", description="name under which the unit's fitted parameters are kept; the runtime's if empty")
     prepare_s: Duration = Field(alias="prepare", description="once per load: creating the delegate, compiling or reading its kernels")
     prepare_per_operator_s: Duration = Field(alias="prepare_per_operator")
@@ -116,6 +119,9 @@ class Arena(Spec):
 
     in_place: bool = Field(default=True, description="an elementwise kernel may write over an input nobody reads again")
     alignment_bytes: int = Field(default=64, ge=1, description="of every buffer")
+    gathered_windows: int = Field(default=0, ge=0, description="windows of a convolution gathered as 16-bit numbers at a time, in scratch beside the plan")
+    kernel_bytes: int = Field(default=0, ge=0, description="kept per kernel while the model is loaded: its data, its tensors' descriptions")
+    channel_bytes: int = Field(default=0, ge=0, description="kept per output channel of a convolution: multiplier and shift")
 
 
 class PrecisionRule(Spec):
@@ -125,6 +131,11 @@ class PrecisionRule(Spec):
     only: tuple[str, ...] = Field(default=(), description="operators with integer kernels, where those are the exception; all if empty")
     interface: Literal["float", "converted"] = Field(default="float", description="number format of the graph's inputs and outputs")
     activations: Literal["", "float16", "float32"] = Field(default="", description="for weight-only quantization: the format of activations")
+    formats: Literal["", "int4", "int8"] = Field(default="", description="the precision whose formats it has, where its name is the runtime's own")
+    group_bits: float = Field(default=0.0, ge=0, le=64, description="bits a weight that the scales of groups of weights add")
+    output_weights: Literal["", "int4", "int8"] = Field(default="", description="format of a language model's output matrix; the weights' if empty")
+    output_group_bits: float = Field(default=0.0, ge=0, le=64, description="as group_bits, of the output matrix in that format")
+    untied: bool = Field(default=False, description="a table that is the output matrix too is stored twice")
 
     _operators = field_validator("keep_float", "only")(_known_operators)
 
@@ -138,9 +149,12 @@ class Runtime(Spec):
     delegates: tuple[Delegate, ...] = Field(min_length=1)
     prefer: tuple[UnitKind, ...] = Field(description="unit kinds it places operators on when the scenario does not say, the favourite first")
     pipeline: tuple[Any, ...] = Field(description="passes, in order: a name, or {name: {option: value}}")
-    precisions: dict[Literal["float32", "float16", "int8", "w8a16", "w4a16", "int4"], PrecisionRule]
+    precisions: dict[PrecisionName, PrecisionRule] = Field(description="what its converter makes; w4g128: 4-bit weights in groups of 128, activations in float")
     arena: Arena = Arena()
     weights: Literal["copied", "in_place"] = Field(default="copied", description="in_place: read where they are stored, if that is in the address space")
+    stored_forms: tuple[Literal["bitmap", "csr", "2:4", "palette"], ...] = Field(
+        default=(), description="forms other than dense in which its files hold pruned or clustered weights"
+    )
     default_threads: int | None = Field(default=None, ge=1, description="CPU threads; the unit's cores if absent")
     read_share: Share = Field(default=_MAPPED, description="share of the storage's rate at which a model is read")
     file_overhead: Share = Field(default=_FILE_OVERHEAD, description="model file beyond its weights, relative")

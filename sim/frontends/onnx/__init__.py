@@ -2,7 +2,7 @@
 
 The file is read without its large tensors (:mod:`~sim.frontends.onnx.wire`), symbolic dimensions are bound, small constants are
 computed, and every node is handed to its handler in one walk (:mod:`~sim.frontends.onnx.importer`). Last, operators between
-DequantizeLinear and QuantizeLinear become integer operators (:mod:`~sim.frontends.onnx.qdq`).
+DequantizeLinear and QuantizeLinear become integer operators (:mod:`~sim.frontends.integer_groups`).
 """
 
 from __future__ import annotations
@@ -31,19 +31,22 @@ def import_onnx(
     scales, indices and values of ``Constant`` nodes that only enter elementwise arithmetic are constants. A tensor used twice counts once,
     but a vector named again by ``Identity`` counts again (exporters merge vectors that happen to be equal).
 
-    ``graph.notes``: ``format``, ``opset``, ``opsets``, ``producer``, ``ir_version``, ``file``, ``file_bytes``, ``warnings``.
+    ``graph.notes``: ``format``, ``opset``, ``opsets``, ``producer``, ``ir_version``, ``file``, ``file_bytes``, ``warnings``, and
+    ``sparse_weights`` where initializers are stored sparse.
     Raises ModelError for a damaged, unsupported or incompletely bound model, EdgesimError if the onnx package is missing.
     """
     path = Path(path)
     import_onnx_package()
+    from sim.frontends.integer_groups import group_quantized
+    from sim.frontends.integer_products import PRODUCTS, take_integers
+    from sim.frontends.onnx.dynamic_scales import state_dynamic_scales
     from sim.frontends.onnx.importer import Importer
-    from sim.frontends.onnx.qdq import group_quantized
     from sim.frontends.onnx.symbols import Symbols
 
     try:
         file = read_model(path, max_bytes)
         importer = Importer(file, Symbols(shapes or {}), unknown_operators)
-        graph = group_quantized(importer.run())
+        graph = state_dynamic_scales(take_integers(group_quantized(importer.run()), PRODUCTS))
         graph.drop_unused_tensors()
         verify(graph)
     except ModelError as error:
@@ -58,6 +61,8 @@ def import_onnx(
         "file_bytes": file.file_bytes,
         "warnings": importer.state.warnings,
     }
+    if importer.state.sparse_bytes:
+        graph.notes["sparse_weights"] = dict(importer.state.sparse_bytes)  # initializer -> bytes stored
     return graph
 
 

@@ -6,7 +6,7 @@ from device_models.work import DTYPE_BITS, DType
 from sim.errors import ModelError
 
 # Numbers of onnx.TensorProto.DataType (onnx.proto). Signed and unsigned integers of one width cost the same everywhere.
-FLOAT, UINT8, INT8, INT32, INT64, STRING, BOOL, INT4, INT2 = 1, 2, 3, 6, 7, 8, 9, 22, 26
+FLOAT, UINT8, INT8, UINT16, INT32, INT64, STRING, BOOL, INT4, INT2 = 1, 2, 3, 4, 6, 7, 8, 9, 22, 26
 ELEMENT_DTYPES: dict[int, DType] = {
     FLOAT: DType.F32, UINT8: DType.I8, INT8: DType.I8, 4: DType.I16, 5: DType.I16, INT32: DType.I32, INT64: DType.I64, BOOL: DType.BOOL,
     10: DType.F16, 11: DType.F64, 12: DType.I32, 13: DType.I64, 16: DType.BF16, 17: DType.F8, 18: DType.F8, 19: DType.F8, 20: DType.F8,

@@ -12,7 +12,7 @@ from sim.frontends.onnx import attention, contraction, control, detection, eleme
 from sim.frontends.onnx.folding import fold
 from sim.frontends.onnx.node import ImportState, Node, OpenOperand, Value
 from sim.frontends.onnx.reading import STANDARD_DOMAINS, ModelFile
-from sim.frontends.onnx.stored import Stored, from_proto
+from sim.frontends.onnx.stored import Stored, from_proto, from_sparse_proto
 from sim.frontends.onnx.symbols import Symbols
 from sim.frontends.onnx.table import find_handler
 from sim.graph.builder import GraphBuilder
@@ -77,8 +77,12 @@ class Importer:
         return shapes
 
     def _enter_constants(self, graph: onnx.GraphProto, values: ChainMap[str, Value]) -> None:
-        if graph.sparse_initializer:
-            raise ModelError("holds sparse initializers, which are not supported; export them as dense tensors")
+        for sparse in graph.sparse_initializer:
+            name = sparse.values.name
+            if not name or name in values.maps[0]:
+                raise ModelError(f"defines {name!r} twice" if name else "has a sparse initializer without a name")
+            values[name] = from_sparse_proto(sparse, self.file, name)
+            self.state.sparse_bytes[name] = len(sparse.values.raw_data) + len(sparse.indices.raw_data)
         for proto in graph.initializer:
             if proto.name in values.maps[0]:
                 raise ModelError(f"defines {proto.name!r} twice")

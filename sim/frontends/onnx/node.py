@@ -44,6 +44,7 @@ class ImportState:
     declared: Mapping[str, tuple[Shape, DType]] = field(default_factory=dict)  # outputs' shapes as the file states them
     warnings: list[str] = field(default_factory=list)
     folded_bytes: int = 0
+    sparse_bytes: dict[str, int] = field(default_factory=dict)  # initializers stored sparse -> bytes in the file
     entered: dict[object, str] = field(default_factory=dict)  # Stored.key -> tensor of the graph
     dynamic_scales: set[str] = field(default_factory=set)  # tensors that hold the scale of a dynamic quantization
     node_names: dict[str, int] = field(default_factory=dict)  # name -> nodes that have it

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sim.frontends.onnx.elements import UINT8, UINT16
 from sim.frontends.onnx.node import Node
 from sim.frontends.onnx.stored import Stored
 from sim.graph.ir import Quantization
@@ -26,11 +27,12 @@ def quantization_of(node: Node, scale: int, zero_point: int, axis: int | None = 
         scales_64 = scale_array.astype(np.float64).ravel()
     if not np.isfinite(scales_64).all():
         raise node.refuse("has a scale that is no number")
+    unsigned = points is not None and points.element in (UINT8, UINT16)
     scale_tuple = tuple(float(part) for part in scales_64)
     point_tuple = tuple(int(part) for part in point_array.astype(np.int64).ravel())
     if len(scale_tuple) == 1:
-        return Quantization(scale_tuple, point_tuple)
-    return Quantization(scale_tuple, point_tuple * (len(scale_tuple) if len(point_tuple) == 1 else 1), axis)
+        return Quantization(scale_tuple, point_tuple, unsigned=unsigned)
+    return Quantization(scale_tuple, point_tuple * (len(scale_tuple) if len(point_tuple) == 1 else 1), axis, unsigned)
 
 
 def attach(node: Node, index: int, quantization: Quantization | None) -> str:

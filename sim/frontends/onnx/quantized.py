@@ -78,6 +78,8 @@ def _axis(node: Node) -> int | None:
     scales, rank = node.shape(1), len(node.shape(0))
     if not scales or scales == (1,):
         return None
+    if not node.attribute("block_size", 0):
+        scales = scales[:1] if all(extent == 1 for extent in scales[1:]) else scales  # some tools keep the extents of 1 that broadcasting needs
     axis = int(node.attribute("axis", 1))
     blocked = bool(node.attribute("block_size", 0))
     if not -rank <= axis < rank or (not blocked and (len(scales) != 1 or scales[0] != node.shape(0)[axis])):

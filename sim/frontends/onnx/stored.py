@@ -123,6 +123,28 @@ def from_proto(proto: onnx.TensorProto, file: ModelFile, name: str, trained: boo
     return Stored(name, shape, proto.data_type, read, trained)
 
 
+def from_sparse_proto(sparse: onnx.SparseTensorProto, file: ModelFile, name: str) -> Stored:
+    """The constant a SparseTensorProto describes: values at positions ``[count]`` of the flat tensor or ``[count, rank]``; the rest is zero."""
+    shape, what = tuple(sparse.dims), f"sparse tensor {name!r}"
+    check_shape(what, shape)
+    values = from_proto(sparse.values, file, name, trained=True)
+    indices = from_proto(sparse.indices, file, f"{name}.indices", trained=False)
+    count = values.elements
+    if len(values.shape) != 1 or indices.shape not in ((count,), (count, len(shape))) or not shape:
+        raise ModelError(f"{what} of shape {list(shape)} has values of shape {list(values.shape)} at indices of shape {list(indices.shape)}")
+
+    def read() -> np.ndarray:
+        places = indices.read().astype(np.int64)
+        flat = places if places.ndim == 1 else places @ np.array([prod(shape[axis + 1 :]) for axis in range(len(shape))], np.int64)
+        if count and not (flat.min() >= 0 and flat.max() < prod(shape)):
+            raise ModelError(f"{what} has values outside of it")
+        dense = np.zeros(prod(shape), values.read().dtype)
+        dense[flat] = values.read()
+        return dense.reshape(shape)
+
+    return Stored(name, shape, sparse.values.data_type, read, trained=True)
+
+
 def _kept_reader(proto: onnx.TensorProto, shape: tuple[int, ...], what: str) -> Callable[[], np.ndarray]:
     """Small tensors are decoded at once: a wrong one is found now."""
     words = max(len(proto.float_data), len(proto.int32_data), 2 * len(proto.int64_data), 2 * len(proto.double_data), 2 * len(proto.uint64_data))

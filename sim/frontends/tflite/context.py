@@ -14,7 +14,7 @@ from sim.errors import ModelError
 from sim.frontends.limits import check_shape
 from sim.frontends.tflite.reader import FORMATS, OperatorRecord, TensorRecord, TfliteFile
 from sim.graph.builder import GraphBuilder
-from sim.graph.ir import Quantization
+from sim.graph.ir import Quantization, Sparsity
 from sim.graph.ops import OPS
 
 SMALL = 4096  # constants of at most so many elements are read to compute shapes
@@ -123,6 +123,27 @@ class Context:
             raise ModelError(f"damaged file: tensor {tensor.name!r} of shape {list(shape)} has {size} bytes stored, not {expected}")
         return partial(stored_values, self.file.path.absolute(), offset, size, kind, shape, dtype, perm)
 
+    def _load_sparse(self, tensor: TensorRecord, perm: Sequence[int] | None) -> Callable[[], np.ndarray] | None:
+        """Values of a sparse tensor, zeros included; None where the file does not say which elements it keeps."""
+        layout = tensor.layout
+        if layout is None or tensor.dtype is DType.I4:
+            return None
+        offset, size = self.file.buffers[tensor.buffer]
+        kind, kept = FORMATS[tensor.type][1], layout.kept()
+        shape = check_shape(f"tensor {tensor.name!r}", tensor.shape)
+        if size != kept * np.dtype(kind).itemsize:
+            raise ModelError(f"damaged file: sparse tensor {tensor.name!r} keeps {kept:,} values and has {size:,} bytes stored")
+        read = partial(stored_values, self.file.path.absolute(), offset, size, kind, (kept,), tensor.dtype, None)
+        return lambda: layout.dense(read(), shape) if perm is None else layout.dense(read(), shape).transpose(perm)
+
+    def _sparsity(self, tensor: TensorRecord) -> Sparsity:
+        """As its layout says; without one, by the bytes stored."""
+        if tensor.layout is not None:
+            return tensor.layout.sparsity(tensor.shape)
+        elements = int(np.prod(tensor.shape, dtype=object))
+        kept = self.file.buffers[tensor.buffer][1] * 8 / float(DTYPE_BITS[tensor.dtype])
+        return Sparsity(min(max(1.0 - kept / elements, 0.0), 1.0) if elements else 0.0)
+
     # --- tensors of the graph -----------------------------------------------------------------------------------
 
     def shape(self, name: str) -> Shape:
@@ -170,7 +191,7 @@ class Context:
         key = (tensor.buffer, tensor.type, tensor.shape, tuple(perm or ()), shape)
         if key in self._weights:
             return self._weights[key]
-        load = None if tensor.is_sparse else self._load(tensor, perm)
+        load = self._load_sparse(tensor, perm) if tensor.is_sparse else self._load(tensor, perm)
         permuted = tensor.shape if perm is None else tuple(tensor.shape[i] for i in perm)
         view = permuted if shape is None else shape
         dtype = tensor.dtype
@@ -179,6 +200,7 @@ class Context:
         )
         if tensor.is_sparse:
             self.sparse[name] = self.file.buffers[tensor.buffer][1]
+            self.builder.graph.tensors[name].sparsity = self._sparsity(tensor)
         self._weights[key] = name
         return name
 

@@ -16,6 +16,7 @@ from device_models.work import DType
 from sim.errors import EdgesimError, ModelError
 from sim.frontends.limits import MAX_RANK
 from sim.frontends.tflite.flatbuffer import Copies, check_layout, int_vector
+from sim.frontends.tflite.sparse import SparseLayout, read_layout
 from sim.graph.ir import Quantization
 
 # tensorflow/lite/schema/schema.fbs, enum TensorType: number -> (format, NumPy type of the stored values)
@@ -43,6 +44,7 @@ class TensorRecord:
     quantization: Quantization | None
     is_variable: bool
     is_sparse: bool
+    layout: SparseLayout | None = None  # which elements a sparse tensor keeps
 
     @property
     def dtype(self) -> DType:
@@ -191,7 +193,7 @@ def _read_tensor(index: int, raw: Any, taken: set[str], copies: Copies) -> Tenso
     name = _text(raw.Name())
     return TensorRecord(
         index, name, _label(name, index, taken), shape, signature, int(raw.Type()), int(raw.Buffer()), _read_quantization(raw.Quantization(), index, copies),
-        bool(raw.IsVariable()), raw.Sparsity() is not None,
+        bool(raw.IsVariable()), raw.Sparsity() is not None, read_layout(raw.Sparsity(), shape),
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sim.errors import EdgesimError, ModelError
 from sim.frontends.zoo.entry import Accuracy, Option, Published, ZooEntry
 from sim.frontends.zoo.models import MODELS
+from sim.frontends.zoo.options import AROUND
 
 if TYPE_CHECKING:
     from sim.graph.ir import Graph
@@ -30,9 +31,12 @@ def build(name: str, **options: Any) -> Graph:
     from sim.frontends.zoo.net import Net
 
     file, function = entry.family.split(":")
-    net = Net(name)
+    net = Net(name, normalise=bool(settings.get("normalise")))
+    own = {key: value for key, value in settings.items() if key not in AROUND}
     try:
-        outputs = getattr(import_module(f"{__name__}.{file}"), function)(net, **entry.fixed, **settings)
+        outputs = getattr(import_module(f"{__name__}.{file}"), function)(net, **entry.fixed, **own)
+        if settings.get("softmax"):
+            outputs = net.add("Softmax", [outputs], {"axis": -1})
         graph = net.finish(*([outputs] if isinstance(outputs, str) else outputs))
     except ModelError as error:
         chosen = ", ".join(f"{key}={value}" for key, value in settings.items())
@@ -47,10 +51,12 @@ def describe(name: str, **options: Any) -> dict[str, Any]:
     """What is known of a model, as plain values.
 
     Keys: ``name``, ``title``, ``task``, ``inputs`` and ``outputs`` (tensor -> shape), ``parameters`` and ``macs`` (counted on the graph with these
-    options), ``published`` (rows of :class:`~sim.frontends.zoo.entry.Published`), ``accuracy`` (None if nobody published it), ``options``, ``note``.
+    options), ``published`` (rows of :class:`~sim.frontends.zoo.entry.Published`), ``accuracy`` (None if nobody published it),
+    ``accuracy_compressed`` (rows of :class:`~sim.frontends.zoo.published_accuracy.PublishedAccuracy`), ``options``, ``note``.
     """
     entry = MODELS[name]
     graph = build(name, **options)
+    from sim.frontends.zoo.published_accuracy import published_accuracy
     from sim.graph.work import total_macs
 
     return {
@@ -63,6 +69,7 @@ def describe(name: str, **options: Any) -> dict[str, Any]:
         "macs": total_macs(graph),
         "published": [asdict(row) for row in entry.published],
         "accuracy": asdict(entry.accuracy) if entry.accuracy else None,
+        "accuracy_compressed": [asdict(row) for row in published_accuracy(name)],
         "options": {key: {"default": option.default, "range": option.range, "help": option.help} for key, option in entry.options.items()},
         "note": entry.note,
     }

@@ -29,9 +29,18 @@ def self_attention(net: Net, x: str, heads: int) -> str:
     return net.dense(attend(net, q, k, v, heads), features, name="attention_output")
 
 
-def encoder_block(net: Net, x: str, heads: int, feed_forward: int, act: str) -> str:
-    """A pre-norm transformer block."""
+def fused_attention(net: Net, x: str, heads: int) -> str:
+    """Self-attention as engines with a layer for it have it: three dense layers, one attention operator, one dense layer."""
+    batch, rows, features = net.shape(x)
+    q, k, v = (heads_of(net, net.dense(x, features, name=name), heads) for name in ("query", "key", "value"))
+    mixed = net.add("Attention", [q, k, v], {"causal": False, "scale": (features // heads) ** -0.5})
+    return net.dense(net.reshape(net.transpose(mixed, 0, 2, 1, 3), batch, rows, features), features, name="attention_output")
+
+
+def encoder_block(net: Net, x: str, heads: int, feed_forward: int, act: str, *, fused: bool = False) -> str:
+    """A pre-norm transformer block; ``fused``: attention is one operator."""
     features = net.shape(x)[-1]
-    x = net.add("Add", [x, self_attention(net, net.layer_norm(x, "norm1"), heads)])
+    attended = fused_attention if fused else self_attention
+    x = net.add("Add", [x, attended(net, net.layer_norm(x, "norm1"), heads)])
     y = net.add(act, [net.dense(net.layer_norm(x, "norm2"), feed_forward, name="feed_forward1")])
     return net.add("Add", [x, net.dense(y, features, name="feed_forward2")])

@@ -1,9 +1,11 @@
-"""Small audio networks: DS-CNN keyword spotting (Zhang et al. 2017, arXiv 1711.07128) and the autoencoder for anomaly detection, both as in MLPerf Tiny."""
+"""Small audio networks: DS-CNN keyword spotting (Zhang et al. 2017, arXiv 1711.07128) and the autoencoder for anomaly detection, both as in MLPerf Tiny;
+YAMNet for sounds of all kinds (tensorflow/models, research/audioset/yamnet)."""
 
 from __future__ import annotations
 
 from math import ceil
 
+from sim.frontends.zoo.mobilenet import v1_features
 from sim.frontends.zoo.net import Net
 
 
@@ -22,6 +24,12 @@ def ds_cnn(net: Net, *, batch: int, frames: int, coefficients: int, classes: int
             x = net.conv_bn(x, 64, 1, bias=True, name="pw")
     x = net.dense(net.global_pool(x), classes, name="classifier")
     return net.add("Softmax", [x], {"axis": -1})
+
+
+def yamnet(net: Net, *, batch: int, frames: int, bands: int, classes: int) -> str:
+    """Scores of sounds from a patch of ``frames`` log-mel spectra: MobileNet V1 on one channel, with ReLU."""
+    x = v1_features(net, net.input("mel", (batch, 1, frames, bands)), 1.0, "Relu")[-1]
+    return net.dense(net.global_pool(x), classes, name="classifier")
 
 
 def fc_autoencoder(net: Net, *, batch: int, features: int, hidden: int, bottleneck: int) -> str:

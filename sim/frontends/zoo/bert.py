@@ -5,25 +5,36 @@ from __future__ import annotations
 from device_models.work import DType
 from sim.frontends.zoo.attention import attend
 from sim.frontends.zoo.net import Net
+from sim.frontends.zoo.text_heads import answer_span, masked_word, replaced_words
 
 VOCABULARY, POSITIONS = 30522, 512
 
 
-def bert(net: Net, *, layers: int, hidden: int, heads: int, segments: int, pooler: bool, batch: int, sequence: int) -> str:
-    """Hidden states ``[batch, sequence, hidden]``, or with ``pooler`` the first token's ``[batch, hidden]``."""
-    x = _embeddings(net, batch, sequence, hidden, hidden, segments)
+def bert(net: Net, *, layers: int, hidden: int, heads: int, segments: int, pooler: bool, batch: int, sequence: int, head: str) -> str:
+    """Hidden states ``[batch, sequence, hidden]``, or with ``pooler`` the first token's ``[batch, hidden]``; with ``head`` what that tells."""
+    x, words = _embeddings(net, batch, sequence, hidden, hidden, segments)
     x = net.layer_norm(x, "embedding_norm")
     mask = net.input("attention_mask", (batch, 1, 1, sequence))
     for index in range(layers):
         with net.scope(f"layer{index + 1}"):
             x = _block(net, x, heads, mask)
+    if head == "masked_word":
+        return masked_word(net, x, words)
+    if head == "replaced_words":
+        return replaced_words(net, x)
+    if head == "answer_span":
+        return answer_span(net, x)
     return _pooled(net, x) if pooler else x
 
 
-def _embeddings(net: Net, batch: int, sequence: int, width: int, hidden: int, segments: int) -> str:
-    """Words, positions and (where the network has them) segments; words of another ``width`` are mixed over three neighbours to ``hidden``."""
+def _embeddings(net: Net, batch: int, sequence: int, width: int, hidden: int, segments: int) -> tuple[str, str]:
+    """Words, positions and (where the network has them) segments; words of another ``width`` are mixed over three neighbours to ``hidden``.
+
+    Also the words' table.
+    """
     tokens = net.input("tokens", (batch, sequence), DType.I32)
-    x = net.add("Gather", [net.weight("words.weight", (VOCABULARY, width)), tokens], {"axis": 0}, name="words")
+    words = net.weight("words.weight", (VOCABULARY, width))
+    x = net.add("Gather", [words, tokens], {"axis": 0}, name="words")
     if width != hidden:
         before, after = (net.add("Slice", [x], {"starts": (start,), "ends": (start + sequence - 1,), "axes": (1,)}) for start in (1, 0))
         parts = [net.add("Pad", [before], {"pads": (0, 0, 0, 0, 1, 0)}), x, net.add("Pad", [after], {"pads": (0, 1, 0, 0, 0, 0)})]
@@ -32,7 +43,7 @@ def _embeddings(net: Net, batch: int, sequence: int, width: int, hidden: int, se
         kinds = net.input("segments", (batch, sequence), DType.I32)
         x = net.add("Add", [x, net.add("Gather", [net.weight("segments.weight", (segments, hidden)), kinds], {"axis": 0}, name="segment")])
     rows = net.add("Slice", [net.weight("positions.weight", (POSITIONS, hidden))], {"starts": (0,), "ends": (sequence,), "axes": (0,)}, name="positions")
-    return net.add("Add", [x, rows])
+    return net.add("Add", [x, rows]), words
 
 
 def _pooled(net: Net, x: str) -> str:
@@ -50,17 +61,20 @@ def _block(net: Net, x: str, heads: int, mask: str) -> str:
     return net.layer_norm(net.add("Add", [net.dense(y, hidden, name="feed_forward2"), x]), "feed_forward_norm")
 
 
-def mobilebert(net: Net, *, layers: int, batch: int, sequence: int) -> str:
-    """Hidden states ``[batch, sequence, 512]``.
+def mobilebert(net: Net, *, layers: int, batch: int, sequence: int, head: str) -> str:
+    """Hidden states ``[batch, sequence, 512]``, or with ``head`` what that tells.
 
     Every layer works on 128 features between two bottlenecks, with four feed-forward pairs and scale-and-shift norms.
     """
-    x = _scale_shift(net, _embeddings(net, batch, sequence, 128, 512, 2), "embedding_norm")
+    embedded, words = _embeddings(net, batch, sequence, 128, 512, 2)
+    x = _scale_shift(net, embedded, "embedding_norm")
     mask = net.input("attention_mask", (batch, 1, 1, sequence))
     for index in range(layers):
         with net.scope(f"layer{index + 1}"):
             x = _bottleneck_block(net, x, mask)
-    return x
+    if head == "masked_word":
+        return masked_word(net, x, words, "Relu", extra=512 - 128)
+    return answer_span(net, x) if head == "answer_span" else x
 
 
 def _scale_shift(net: Net, x: str, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -16,7 +17,7 @@ Convention = Literal["macs", "flops", "fvcore", "elementwise", "unfused"]  # wha
 
 @dataclass(frozen=True)
 class Option:
-    """A choice the user has: a number between ``least`` and ``most`` in steps of ``multiple``, or one of ``choices``.
+    """A choice the user has: a number between ``least`` and ``most`` in steps of ``multiple``, one of ``choices``, or text of a ``pattern``.
 
     The default's type is the option's type.
     """
@@ -27,10 +28,13 @@ class Option:
     most: float = 1
     multiple: int = 1
     choices: tuple[Value, ...] = ()
+    pattern: str = ""  # a regular expression that the whole text fits
 
     @property
     def range(self) -> str:
         """Such as ``32 to 2048`` or ``prefill or decode``."""
+        if self.pattern:
+            return f"text such as {self.default}"
         if self.choices or isinstance(self.default, bool):
             return " or ".join(str(choice) for choice in self.choices or (True, False))
         return f"{self.least:.15g} to {self.most:.15g}" + (f" in steps of {self.multiple}" if self.multiple > 1 else "")
@@ -42,6 +46,8 @@ class Option:
         if self.choices:
             fits = any(value == choice and isinstance(value, bool) == isinstance(choice, bool) for choice in self.choices)
             return None if fits else f"is {value!r}; give {self.range}"
+        if self.pattern:
+            return None if isinstance(value, str) and re.fullmatch(self.pattern, value) else f"is {value!r}; give {self.range}"
         accepted = (int, float) if isinstance(self.default, float) else (int,)
         if isinstance(value, bool) or not isinstance(value, accepted) or not self.least <= value <= self.most or (self.multiple > 1 and value % self.multiple):
             return f"is {value!r}; give {'a whole number, ' if isinstance(self.default, int) else ''}{self.range}"

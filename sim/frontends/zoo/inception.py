@@ -16,29 +16,31 @@ GOOGLENET = (
 )  # fmt: skip
 
 
-def googlenet(net: Net, *, batch: int, resolution: int, classes: int) -> str:
-    """Nine inception modules; as in torchvision the paper's 5x5 convolutions are 3x3."""
+def googlenet(net: Net, *, batch: int, resolution: int, classes: int, form: str) -> str:
+    """Nine inception modules; the ``paper`` 's form has 5x5 convolutions where torchvision's has 3x3, and response normalisation."""
+    paper = form == "paper"
     x = net.conv_bn(net.image(batch, 3, resolution), 64, 7, 2, name="stem")
     x = net.pool(x, "MaxPool", 3, 2, ceil_mode=True)
+    x = net.response_norm(x) if paper else x
     x = net.conv_bn(net.conv_bn(x, 64, 1, name="stem2"), 192, 3, name="stem3")
+    x = net.response_norm(x) if paper else x
     x = net.pool(x, "MaxPool", 3, 2, ceil_mode=True)
     modules = 0
     for module in GOOGLENET:
         if not module:
-            kernel = 3 if modules < 3 else 2
-            x = net.pool(x, "MaxPool", kernel, 2, ceil_mode=True)
+            x = net.pool(x, "MaxPool", 3 if modules < 3 or paper else 2, 2, ceil_mode=True)
             continue
         modules += 1
         with net.scope(f"inception{modules}"):
-            x = _module(net, x, *module)
+            x = _module(net, x, 5 if paper else 3, *module)
     return net.dense(net.global_pool(x), classes, name="classifier")
 
 
-def _module(net: Net, x: str, one: int, reduce3: int, three: int, reduce5: int, five: int, pool: int) -> str:
+def _module(net: Net, x: str, kernel: int, one: int, reduce3: int, three: int, reduce5: int, five: int, pool: int) -> str:
     return net.concat([
         net.conv_bn(x, one, 1, name="one"),
         net.conv_bn(net.conv_bn(x, reduce3, 1, name="reduce3"), three, 3, name="three"),
-        net.conv_bn(net.conv_bn(x, reduce5, 1, name="reduce5"), five, 3, name="five"),
+        net.conv_bn(net.conv_bn(x, reduce5, 1, name="reduce5"), five, kernel, name="five"),
         net.conv_bn(net.pool(x, "MaxPool", 3, 1, 1, ceil_mode=True), pool, 1, name="pool"),
     ])  # fmt: skip
 

@@ -26,74 +26,94 @@ V3_SMALL = (
 def mobilenet_v1(net: Net, *, batch: int, resolution: int, channels: int, width: float, classes: int) -> str:
     """Depthwise-separable convolutions with ReLU6; every channel count times ``width``, at least 8."""
     x = v1_features(net, net.image(batch, channels, resolution), width)[-1]
-    return net.add("Softmax", [net.dense(net.global_pool(x), classes, name="classifier")], {"axis": -1})
+    return net.dense(net.global_pool(x), classes, name="classifier")
 
 
-def v1_features(net: Net, x: str, width: float) -> list[str]:
+def v1_features(net: Net, x: str, width: float, act: str = "Relu6") -> list[str]:
     """Outputs of the first convolution and the 13 blocks."""
-    x = net.conv_bn(x, max(8, int(32 * width)), 3, 2, "Relu6")
+    x = net.conv_bn(x, max(8, int(32 * width)), 3, 2, act)
     outputs = [x]
     for index, (channels, stride) in enumerate(V1_BLOCKS, 1):
         with net.scope(f"block{index}"):
-            x = net.depthwise(x, 3, stride, "Relu6")
-            x = net.conv_bn(x, max(8, int(channels * width)), 1, 1, "Relu6", name="pw")
+            x = net.depthwise(x, 3, stride, act)
+            x = net.conv_bn(x, max(8, int(channels * width)), 1, 1, act, name="pw")
         outputs.append(x)
     return outputs
 
 
-def inverted_residual(net: Net, x: str, channels: int, expansion: int, stride: int, dilation: int = 1) -> tuple[str, str]:
-    """MobileNet V2's block; returns its output and the expanded input (a tap of detectors)."""
+def inverted_residual(
+    net: Net, x: str, channels: int, expansion: int, stride: int, dilation: int = 1, *, expand_all: bool = False, pad_first: bool = False
+) -> tuple[str, str]:
+    """MobileNet V2's block; returns its output and the expanded input (a tap of detectors).
+
+    ``expand_all``: even by a factor of one. ``pad_first``: the input is padded before it is expanded, not by the depthwise convolution.
+    """
     narrow = net.shape(x)[1]
-    y = net.conv_bn(x, narrow * expansion, 1, 1, "Relu6", name="expand") if expansion != 1 else x
+    y = net.add("Pad", [x], {"pads": (0, 0, dilation, dilation) * 2}) if pad_first else x
+    y = net.conv_bn(y, narrow * expansion, 1, 1, "Relu6", name="expand") if expansion != 1 or expand_all else y
     expanded = y
-    y = net.depthwise(y, 3, stride, "Relu6", dilation=dilation)
+    y = net.depthwise(y, 3, stride, "Relu6", dilation=dilation, pads=0 if pad_first else None)
     y = net.conv_bn(y, channels, 1, 1, None, name="project")
     return (net.add("Add", [x, y]) if stride == 1 and narrow == channels else y), expanded
 
 
-def mobilenet_v2(net: Net, *, batch: int, resolution: int, width: float, classes: int) -> str:
+def mobilenet_v2(net: Net, *, batch: int, resolution: int, width: float, classes: int, expand_all: bool) -> str:
     """Inverted residuals with linear bottlenecks; channels are multiples of 8."""
-    x = v2_features(net, net.image(batch, 3, resolution), width)[0][-1]
+    x = v2_features(net, net.image(batch, 3, resolution), width, expand_all=expand_all)[0][-1]
     x = net.conv_bn(x, divisible(1280 * max(1.0, width)), 1, 1, "Relu6", name="head")
     return net.dense(net.global_pool(x), classes, name="classifier")
 
 
-def v2_features(net: Net, x: str, width: float, output_stride: int = 32) -> tuple[list[str], list[str]]:
-    """Outputs of the 17 blocks, and their expanded inputs. ``output_stride`` 16 or 8: later strides become dilations."""
+def v2_features(net: Net, x: str, width: float, output_stride: int = 32, *, expand_all: bool = False, pad_first: bool = False) -> tuple[list[str], list[str]]:
+    """Outputs of the 17 blocks, and their expanded inputs. ``output_stride`` 16 or 8: later strides become dilations.
+
+    They begin with the block after the one that would have had the stride, or with the stage after it (``pad_first``, as its authors have it).
+    """
     x = net.conv_bn(x, divisible(32 * width), 3, 2, "Relu6", name="stem")
     outputs: list[str] = []
     expanded: list[str] = []
-    reached, dilation = 2, 1
+    reached, dilation, next_dilation = 2, 1, 1
     for expansion, channels, repeats, first_stride in V2_STAGES:
         for index in range(repeats):
-            stride, next_dilation = (first_stride if index == 0 else 1), dilation
+            stride = first_stride if index == 0 else 1
             if stride > 1 and reached >= output_stride:
                 stride, next_dilation = 1, dilation * stride
             reached *= stride
             with net.scope(f"block{len(outputs) + 1}"):
-                x, tap = inverted_residual(net, x, divisible(channels * width), expansion, stride, dilation)
-            dilation = next_dilation
+                x, tap = inverted_residual(net, x, divisible(channels * width), expansion, stride, dilation, expand_all=expand_all, pad_first=pad_first)
+            dilation = dilation if pad_first else next_dilation
             outputs.append(x)
             expanded.append(tap)
+        dilation = next_dilation
     return outputs, expanded
 
 
-def mobilenet_v3(net: Net, *, size: str, batch: int, resolution: int, width: float, classes: int) -> str:
-    """``size`` large or small. Squeeze-and-excite reduces by 4 with a hard sigmoid gate; the classifier has a hidden layer."""
-    x = net.conv_bn(net.image(batch, 3, resolution), divisible(16 * width), 3, 2, "HardSwish", name="stem")
-    for index, (kernel, expanded, channels, excite, act, stride) in enumerate(V3_LARGE if size == "large" else V3_SMALL, 1):
+def mobilenet_v3(net: Net, *, size: str, batch: int, resolution: int, width: float, classes: int, excite: str, minimalistic: bool) -> str:
+    """``size`` large or small. Squeeze-and-excite reduces by 4 with a hard sigmoid gate; the classifier has a hidden layer.
+
+    Blocks expand their input, as it is at this ``width``, by the paper's factors; the hidden layer never shrinks. ``minimalistic``: 3x3 kernels, ReLU
+    and no squeeze-and-excite throughout, for hardware that runs little else.
+    """
+    last = "Relu" if minimalistic else "HardSwish"
+    x = net.conv_bn(net.image(batch, 3, resolution), divisible(16 * width), 3, 2, last, name="stem")
+    before = 16  # channels into the block at width 1
+    for index, (kernel, expanded, channels, excited, act, stride) in enumerate(V3_LARGE if size == "large" else V3_SMALL, 1):
+        if minimalistic:
+            kernel, excited, act = 3, False, "Relu"
+        inner = divisible(net.shape(x)[1] * expanded / before)
         with net.scope(f"block{index}"):
-            x = _v3_block(net, x, kernel, divisible(expanded * width), divisible(channels * width), excite, act, stride)
-    x = net.conv_bn(x, 6 * net.shape(x)[1], 1, 1, "HardSwish", name="head")
-    x = net.dense(net.global_pool(x), divisible((1280 if size == "large" else 1024) * width), name="hidden")
-    return net.dense(net.add("HardSwish", [x]), classes, name="classifier")
+            x = _v3_block(net, x, kernel, inner, divisible(channels * width), excite if excited else "", act, stride)
+        before = channels
+    x = net.conv_bn(x, divisible(6 * before * width), 1, 1, last, name="head")
+    x = net.dense(net.global_pool(x), divisible((1280 if size == "large" else 1024) * max(1.0, width)), name="hidden")
+    return net.dense(net.add(last, [x]), classes, name="classifier")
 
 
-def _v3_block(net: Net, x: str, kernel: int, expanded: int, channels: int, excite: bool, act: str, stride: int) -> str:
+def _v3_block(net: Net, x: str, kernel: int, expanded: int, channels: int, excite: str, act: str, stride: int) -> str:
     narrow = net.shape(x)[1]
     y = net.conv_bn(x, expanded, 1, 1, act, name="expand") if expanded != narrow else x
     y = net.depthwise(y, kernel, stride, act)
     if excite:
-        y = net.squeeze_excite(y, divisible(expanded / 4), "Relu", "HardSigmoid")
+        y = net.squeeze_excite(y, divisible(expanded / 4), "Relu", "HardSigmoid", layers=excite)
     y = net.conv_bn(y, channels, 1, 1, None, name="project")
     return net.add("Add", [x, y]) if stride == 1 and narrow == channels else y

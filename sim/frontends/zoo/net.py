@@ -26,9 +26,10 @@ def pair(extent: Extent) -> tuple[int, int]:
 class Net(GraphBuilder):
     """Layers over tensors ``[batch, channels, height, width]`` (or ``[batch, rows, features]`` for transformers); each returns its output's name."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, normalise: bool = False) -> None:
         super().__init__(name)
         self._scope = ""
+        self._normalise = normalise
 
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:
@@ -108,17 +109,31 @@ class Net(GraphBuilder):
         """Global average as a vector ``[batch, channels]``."""
         return self.add("Flatten", [self.add("GlobalAveragePool", [x])], {"axis": 1})
 
-    def squeeze_excite(self, x: str, reduced: int, act: str = "Relu", gate: str = "Sigmoid") -> str:
-        """Channel attention: global average, two 1x1 convolutions, a gate, a product."""
+    def squeeze_excite(self, x: str, reduced: int, act: str = "Relu", gate: str = "Sigmoid", *, layers: str = "convolution") -> str:
+        """Channel attention: global average, two 1x1 convolutions, a gate, a product.
+
+        ``layers``: ``convolution``; ``dense``: dense layers on the vector; ``reduction``: the average is a general reduction, as in TensorFlow.
+        """
+        batch, channels = self.shape(x)[:2]
         with self.scope("se"):
-            y = self.activate(self.conv(self.add("GlobalAveragePool", [x]), reduced, 1, bias=True, name="reduce"), act)
-            y = self.activate(self.conv(y, self.shape(x)[1], 1, bias=True, name="expand"), gate)
+            if layers == "dense":
+                y = self.activate(self.dense(self.global_pool(x), reduced, name="reduce"), act)
+                y = self.reshape(self.activate(self.dense(y, channels, name="expand"), gate), batch, channels, 1, 1)
+            else:
+                reduction = {"mode": "mean", "axes": (2, 3), "keepdims": True}
+                y = self.add("Reduce", [x], reduction) if layers == "reduction" else self.add("GlobalAveragePool", [x])
+                y = self.activate(self.conv(y, reduced, 1, bias=True, name="reduce"), act)
+                y = self.activate(self.conv(y, channels, 1, bias=True, name="expand"), gate)
             return self.add("Mul", [x, y])
 
     def layer_norm(self, x: str, name: str = "norm", *, channels: int | None = None) -> str:
         """Layer normalisation over the last axis."""
         width = (channels or self.shape(x)[-1],)
         return self.add("LayerNorm", [x, self.weight(f"{name}.weight", width), self.weight(f"{name}.bias", width)], name=name)
+
+    def response_norm(self, x: str, name: str = "lrn") -> str:
+        """Local response normalisation across five channels (AlexNet's)."""
+        return self.add("LRN", [x], {"size": 5, "alpha": 1e-4, "beta": 0.75}, name=name)
 
     def reshape(self, x: str, *shape: int) -> str:
         return self.add("Reshape", [x], {"shape": shape})
@@ -129,6 +144,14 @@ class Net(GraphBuilder):
     def concat(self, parts: Sequence[str], axis: int = 1) -> str:
         return self.add("Concat", parts, {"axis": axis})
 
+    def channels(self, x: str, start: int, end: int) -> str:
+        """Some of the channels, copied."""
+        return self.add("Slice", [x], {"starts": (start,), "ends": (end,), "axes": (1,)})
+
     def image(self, batch: int, channels: int, resolution: Extent) -> str:
-        """The graph input ``image``."""
-        return self.input("image", (batch, channels, *pair(resolution)))
+        """The graph input ``image``, and what normalises it where the network is to."""
+        x = self.input("image", (batch, channels, *pair(resolution)))
+        if not self._normalise:
+            return x
+        mean, deviation = (self.constant(f"image.{part}", (1, channels, 1, 1)) for part in ("mean", "deviation"))
+        return self.add("Div", [self.add("Sub", [x, mean], name="normalise/centre"), deviation], name="normalise/scale")

@@ -19,9 +19,21 @@ def classes(default: int = 1000) -> Option:
     return Option(default, "classes told apart", 1, 1_000_000)
 
 
-def image(pixels: int = 224, number: int = 1000, least: int = 32, multiple: int = 1) -> dict[str, Option]:
-    """Options of every image classifier."""
-    return {"batch": BATCH, "resolution": resolution(pixels, least, multiple), "classes": classes(number)}
+NORMALISE = Option(False, "subtract the mean of each colour and divide by its deviation inside the network")
+
+
+def softmax(default: bool = False) -> Option:
+    return Option(default, "end in probabilities instead of scores")
+
+
+def image(pixels: int = 224, number: int = 1000, least: int = 32, multiple: int = 1, *, probabilities: bool = False) -> dict[str, Option]:
+    """Options of every image classifier. ``normalise`` and ``softmax`` are :data:`AROUND` the network, not of its family."""
+    classifier = {"batch": BATCH, "resolution": resolution(pixels, least, multiple), "classes": classes(number)}
+    return classifier | {"normalise": NORMALISE, "softmax": softmax(probabilities)}
+
+
+AROUND = ("normalise", "softmax")  # options that the zoo itself carries out, for any family
+EXCITE = {"excite": Option("convolution", "layers of squeeze-and-excite: 1x1 convolutions, or dense layers on a vector", choices=("convolution", "dense"))}
 
 
 DETECTIONS = Option(100, "boxes kept after non-maximum suppression", 1, 10_000)
@@ -31,4 +43,7 @@ LANGUAGE = {
     "sequence": Option(128, "tokens of the prompt", 1, 1_000_000),
     "context": Option(0, "tokens in the cache before this run; 0: none for prefill, the prompt for decode", 0, 1_000_000),
     "capacity": Option(2048, "positions each key and value cache has room for", 1, 2_000_000),
+    "kv_cache": Option(
+        "activations", "number format of keys and values in the cache; activations: that of the activations", choices=("activations", "float16", "int8", "int4")
+    ),
 }

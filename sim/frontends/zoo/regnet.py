@@ -23,7 +23,9 @@ def _whole_groups(width: int, group_width: int) -> int:
     return whole + group if whole < 0.9 * width else whole
 
 
-def regnet(net: Net, *, depth: int, first: int, slope: float, step: float, group_width: int, excite: bool, batch: int, resolution: int, classes: int) -> str:
+def regnet(
+    net: Net, *, depth: int, first: int, slope: float, step: float, group_width: int, batch: int, resolution: int, classes: int, excite: str = ""
+) -> str:
     """Bottlenecks without a bottleneck: 1x1, grouped 3x3, (squeeze-and-excite by a quarter of the block's input), 1x1."""
     x = net.conv_bn(net.image(batch, 3, resolution), 32, 3, 2, name="stem")
     for stage, (channels, blocks) in enumerate(stages(depth, first, slope, step, group_width), 1):
@@ -33,12 +35,12 @@ def regnet(net: Net, *, depth: int, first: int, slope: float, step: float, group
     return net.dense(net.global_pool(x), classes, name="classifier")
 
 
-def _block(net: Net, x: str, channels: int, stride: int, groups: int, excite: bool) -> str:
+def _block(net: Net, x: str, channels: int, stride: int, groups: int, excite: str) -> str:
     wide = net.shape(x)[1]
     y = net.conv_bn(x, channels, 1, name="conv1")
     y = net.conv_bn(y, channels, 3, stride, groups=groups, name="conv2")
     if excite:
-        y = net.squeeze_excite(y, round(0.25 * wide))
+        y = net.squeeze_excite(y, round(0.25 * wide), layers=excite)
     y = net.conv_bn(y, channels, 1, 1, None, name="conv3")
     shortcut = x if stride == 1 and wide == channels else net.conv_bn(x, channels, 1, stride, None, name="shortcut")
     return net.add("Relu", [net.add("Add", [shortcut, y])])

@@ -11,7 +11,7 @@ FIRES = {  # squeeze channels; each side expands fourfold; POOL between
 }
 
 
-def squeezenet(net: Net, *, version: str, batch: int, resolution: int, classes: int) -> str:
+def squeezenet(net: Net, *, version: str, batch: int, resolution: int, classes: int, classifier_padding: int) -> str:
     """Fire modules, no batch norm; the classifier is a 1x1 convolution before the global average."""
     channels, kernel = (96, 7) if version == "1.0" else (64, 3)
     x = net.add("Relu", [net.conv(net.image(batch, 3, resolution), channels, kernel, 2, bias=True, pads=0, name="stem")])
@@ -22,11 +22,12 @@ def squeezenet(net: Net, *, version: str, batch: int, resolution: int, classes: 
             continue
         fires += 1
         with net.scope(f"fire{fires}"):
-            x = _fire(net, x, squeeze)
-    x = net.add("Relu", [net.conv(x, classes, 1, bias=True, name="classifier")])
+            x = fire(net, x, squeeze)
+    x = net.add("Relu", [net.conv(x, classes, 1, bias=True, pads=classifier_padding, name="classifier")])
     return net.global_pool(x)
 
 
-def _fire(net: Net, x: str, squeeze: int) -> str:
+def fire(net: Net, x: str, squeeze: int) -> str:
+    """Squeeze by a 1x1 convolution, expand by a 1x1 and a 3x3 one to four times ``squeeze`` each."""
     x = net.add("Relu", [net.conv(x, squeeze, 1, bias=True, name="squeeze")])
     return net.concat([net.add("Relu", [net.conv(x, 4 * squeeze, kernel, bias=True, name=f"expand{kernel}")]) for kernel in (1, 3)])

@@ -6,7 +6,7 @@ from sim.frontends.zoo.attention import encoder_block
 from sim.frontends.zoo.net import Net
 
 
-def vit(net: Net, *, layers: int, hidden: int, heads: int, patch: int, batch: int, resolution: int, classes: int) -> str:
+def vit(net: Net, *, layers: int, hidden: int, heads: int, patch: int, batch: int, resolution: int, classes: int, attention: str) -> str:
     """Patches and a class token through pre-norm blocks; the classifier reads the token."""
     x = net.conv(net.image(batch, 3, resolution), hidden, patch, patch, bias=True, pads=0, name="patches")
     rows = net.shape(x)[2] * net.shape(x)[3]
@@ -17,6 +17,6 @@ def vit(net: Net, *, layers: int, hidden: int, heads: int, patch: int, batch: in
     x = net.add("Add", [net.concat([token, x]), net.weight("positions", (1, rows + 1, hidden))])
     for index in range(layers):
         with net.scope(f"layer{index + 1}"):
-            x = encoder_block(net, x, heads, 4 * hidden, "Gelu")
+            x = encoder_block(net, x, heads, 4 * hidden, "Gelu", fused=attention == "fused")
     x = net.add("Slice", [net.layer_norm(x)], {"starts": (0,), "ends": (1,), "axes": (1,)}, name="token")
-    return net.dense(net.reshape(x, batch, hidden), classes, name="classifier")
+    return net.reshape(net.dense(x, classes, name="classifier"), batch, classes)

@@ -11,8 +11,11 @@ from sim.frontends.zoo.net import Net
 MELS, VOCABULARY, MOST_TOKENS = 80, 51865, 448
 
 
-def encoder(net: Net, *, layers: int, hidden: int, heads: int, batch: int, frames: int) -> str:
-    """``frames`` of 10 ms with 80 mel bands -> audio features ``[batch, frames / 2, hidden]``."""
+def encoder(net: Net, *, layers: int, hidden: int, heads: int, batch: int, frames: int, cross_cache: bool) -> str | tuple[str, ...]:
+    """``frames`` of 10 ms with 80 mel bands -> audio features ``[batch, frames / 2, hidden]``.
+
+    ``cross_cache``: instead the keys and values ``[batch, heads, frames / 2, width]`` of the decoder's cross-attention, for each of its layers.
+    """
     x = net.input("mel", (batch, MELS, frames))
     for index, stride in enumerate((1, 2), 1):
         weights = [net.weight(f"conv{index}.weight", (hidden, net.shape(x)[1], 3)), net.weight(f"conv{index}.bias", (hidden,))]
@@ -25,7 +28,14 @@ def encoder(net: Net, *, layers: int, hidden: int, heads: int, batch: int, frame
             q, k, v = (net.dense(y, hidden, bias=name != "key", name=name) for name in ("query", "key", "value"))
             x = net.add("Add", [x, net.dense(attend(net, q, k, v, heads), hidden, name="attention_output")])
             x = _feed_forward(net, x)
-    return net.layer_norm(x)
+    x = net.layer_norm(x)
+    if not cross_cache:
+        return x
+    return tuple(
+        split_heads(net, net.dense(x, hidden, bias=name != "cross_key", name=f"layer{index + 1}/{name}"), heads)
+        for index in range(layers)
+        for name in ("cross_key", "cross_value")
+    )
 
 
 def decoder(net: Net, *, layers: int, hidden: int, heads: int, batch: int, phase: str, sequence: int, context: int, frames: int) -> str:

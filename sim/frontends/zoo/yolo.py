@@ -5,76 +5,78 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sim.frontends.zoo.net import Net
+from sim.frontends.zoo.yolo_decoding import BINS
 from sim.frontends.zoo.yolo_tiny import ANCHORS, suppress
-
-BINS = 16  # of the distribution YOLOv8 predicts for each side of a box
 
 
 def yolov5n(net: Net, *, batch: int, resolution: int, classes: int, detections: int) -> str:
     """Selected boxes ``[detections, 3]`` (batch, class, box)."""
-    x = _conv(net, net.image(batch, 3, resolution), 16, 6, 2, pads=2)
+    x = conv(net, net.image(batch, 3, resolution), 16, 6, 2, pads=2)
     taps = []
     for channels, repeats in ((32, 1), (64, 2), (128, 3), (256, 1)):
-        x = _csp3(net, _conv(net, x, channels, 3, 2), channels, repeats, True)
+        x = csp3(net, conv(net, x, channels, 3, 2), channels, repeats, True)
         taps.append(x)
-    top = _conv(net, _pyramid_pool(net, x), 128, 1)
-    middle = _conv(net, _csp3(net, net.concat([_double(net, top), taps[2]]), 128, 1, False), 64, 1)
-    fine = _csp3(net, net.concat([_double(net, middle), taps[1]]), 64, 1, False)
-    medium = _csp3(net, net.concat([_conv(net, fine, 64, 3, 2), middle]), 128, 1, False)
-    coarse = _csp3(net, net.concat([_conv(net, medium, 128, 3, 2), top]), 256, 1, False)
+    top = conv(net, pyramid_pool(net, x), 128, 1)
+    middle = conv(net, csp3(net, net.concat([double(net, top), taps[2]]), 128, 1, False), 64, 1)
+    fine = csp3(net, net.concat([double(net, middle), taps[1]]), 64, 1, False)
+    medium = csp3(net, net.concat([conv(net, fine, 64, 3, 2), middle]), 128, 1, False)
+    coarse = csp3(net, net.concat([conv(net, medium, 128, 3, 2), top]), 256, 1, False)
     boxes, scores = zip(*(_anchored(net, part, classes, f"decode{index}") for index, part in enumerate((fine, medium, coarse), 1)), strict=True)
     return suppress(net, net.concat(boxes), net.concat(scores), detections)
 
 
 def yolov8n(net: Net, *, batch: int, resolution: int, classes: int, detections: int) -> str:
     """Selected boxes ``[detections, 3]`` (batch, class, box)."""
-    x = _conv(net, net.image(batch, 3, resolution), 16, 3, 2)
+    x = conv(net, net.image(batch, 3, resolution), 16, 3, 2)
     taps = []
     for channels, repeats in ((32, 1), (64, 2), (128, 2), (256, 1)):
-        x = _csp2(net, _conv(net, x, channels, 3, 2), channels, repeats, True)
+        x = _csp2(net, conv(net, x, channels, 3, 2), channels, repeats, True)
         taps.append(x)
-    top = _pyramid_pool(net, x)
-    middle = _csp2(net, net.concat([_double(net, top), taps[2]]), 128, 1, False)
-    fine = _csp2(net, net.concat([_double(net, middle), taps[1]]), 64, 1, False)
-    medium = _csp2(net, net.concat([_conv(net, fine, 64, 3, 2), middle]), 128, 1, False)
-    coarse = _csp2(net, net.concat([_conv(net, medium, 128, 3, 2), top]), 256, 1, False)
+    top = pyramid_pool(net, x)
+    middle = _csp2(net, net.concat([double(net, top), taps[2]]), 128, 1, False)
+    fine = _csp2(net, net.concat([double(net, middle), taps[1]]), 64, 1, False)
+    medium = _csp2(net, net.concat([conv(net, fine, 64, 3, 2), middle]), 128, 1, False)
+    coarse = _csp2(net, net.concat([conv(net, medium, 128, 3, 2), top]), 256, 1, False)
     return _distributed(net, (fine, medium, coarse), classes, detections)
 
 
-def _conv(net: Net, x: str, channels: int, kernel: int, stride: int = 1, **more: int) -> str:
+def conv(net: Net, x: str, channels: int, kernel: int, stride: int = 1, **more: int) -> str:
+    """Convolution, batch norm, Swish."""
     return net.conv_bn(x, channels, kernel, stride, "Swish", **more)
 
 
-def _double(net: Net, x: str) -> str:
+def double(net: Net, x: str) -> str:
+    """Twice the extent, by repetition."""
     return net.add("Resize", [x], {"scales": (2, 2), "mode": "nearest"})
 
 
-def _csp3(net: Net, x: str, channels: int, repeats: int, shortcut: bool) -> str:
+def csp3(net: Net, x: str, channels: int, repeats: int, shortcut: bool) -> str:
     """YOLOv5's C3: one half through bottlenecks, the other past them."""
     half = channels // 2
-    y = _conv(net, x, half, 1)
+    y = conv(net, x, half, 1)
     for _ in range(repeats):
-        inner = _conv(net, _conv(net, y, half, 1), half, 3)
+        inner = conv(net, conv(net, y, half, 1), half, 3)
         y = net.add("Add", [y, inner]) if shortcut else inner
-    return _conv(net, net.concat([y, _conv(net, x, half, 1)]), channels, 1)
+    return conv(net, net.concat([y, conv(net, x, half, 1)]), channels, 1)
 
 
 def _csp2(net: Net, x: str, channels: int, repeats: int, shortcut: bool) -> str:
     """YOLOv8's C2f: every bottleneck's output is joined."""
     half = channels // 2
-    parts = net.add_many("Split", [_conv(net, x, channels, 1)], {"axis": 1, "sizes": (half, half)}, outputs=2)
+    parts = net.add_many("Split", [conv(net, x, channels, 1)], {"axis": 1, "sizes": (half, half)}, outputs=2)
     for _ in range(repeats):
-        inner = _conv(net, _conv(net, parts[-1], half, 3), half, 3)
+        inner = conv(net, conv(net, parts[-1], half, 3), half, 3)
         parts.append(net.add("Add", [parts[-1], inner]) if shortcut else inner)
-    return _conv(net, net.concat(parts), channels, 1)
+    return conv(net, net.concat(parts), channels, 1)
 
 
-def _pyramid_pool(net: Net, x: str) -> str:
+def pyramid_pool(net: Net, x: str) -> str:
+    """Three max pools in a row, all joined with what they began from."""
     channels = net.shape(x)[1]
-    parts = [_conv(net, x, channels // 2, 1)]
+    parts = [conv(net, x, channels // 2, 1)]
     for _ in range(3):
         parts.append(net.pool(parts[-1], "MaxPool", 5, 1, 2))
-    return _conv(net, net.concat(parts), channels, 1)
+    return conv(net, net.concat(parts), channels, 1)
 
 
 def _anchored(net: Net, x: str, classes: int, name: str) -> tuple[str, str]:
@@ -102,7 +104,7 @@ def _distributed(net: Net, maps: Sequence[str], classes: int, detections: int) -
         batch, _, height, width = net.shape(feature)
         for name, inner, outputs, parts in (("box", box_width, 4 * BINS, sides), ("class", class_width, classes, kinds)):
             with net.scope(f"head{index}/{name}"):
-                x = _conv(net, _conv(net, feature, inner, 3), inner, 3)
+                x = conv(net, conv(net, feature, inner, 3), inner, 3)
                 parts.append(net.reshape(net.conv(x, outputs, 1, bias=True), batch, outputs, height * width))
     x, scores = net.concat(sides, 2), net.add("Sigmoid", [net.concat(kinds, 2)])
     batch, _, rows = net.shape(x)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from device_models.work import DType
 from sim.frontends.zoo.net import Net
+from sim.frontends.zoo.yolo_mobile import detection_layer
 
 ANCHORS = 3
 
@@ -24,8 +25,8 @@ def yolov3_tiny(net: Net, *, batch: int, resolution: int, classes: int, detectio
     return _detect(net, [coarse, fine], classes, detections)
 
 
-def yolov4_tiny(net: Net, *, batch: int, resolution: int, classes: int, detections: int) -> str:
-    """Selected boxes ``[detections, 3]`` (batch, class, box)."""
+def yolov4_tiny(net: Net, *, batch: int, resolution: int, classes: int, detections: int, decoding: str) -> str:
+    """Selected boxes ``[detections, 3]`` (batch, class, box); ``decoding`` as one ``layer``: ``[batch, cells * anchors, 6]``."""
     x = net.image(batch, 3, resolution)
     x = _conv(net, _conv(net, x, 32, 3, 2), 64, 3, 2)
     middle = x
@@ -35,6 +36,8 @@ def yolov4_tiny(net: Net, *, batch: int, resolution: int, classes: int, detectio
     x = _conv(net, _conv(net, x, 512, 3), 256, 1)
     coarse = _head(net, _conv(net, x, 512, 3), classes)
     fine = _head(net, _conv(net, net.concat([_double(net, _conv(net, x, 128, 1)), middle]), 256, 3), classes)
+    if decoding == "layer":
+        return detection_layer(net, [coarse, fine], ANCHORS)
     return _detect(net, [coarse, fine], classes, detections)
 
 
@@ -49,8 +52,7 @@ def _double(net: Net, x: str) -> str:
 def _cross_stage(net: Net, x: str, channels: int) -> tuple[str, str]:
     """A cross-stage-partial block: the joined features before the last concatenation, and the pooled output of twice the channels."""
     whole = _conv(net, x, channels, 3)
-    half = net.add_many("Split", [whole], {"axis": 1, "sizes": (channels // 2,) * 2}, outputs=2)[1]
-    first = _conv(net, half, channels // 2, 3)
+    first = _conv(net, net.channels(whole, channels // 2, channels), channels // 2, 3)
     joined = _conv(net, net.concat([_conv(net, first, channels // 2, 3), first]), channels, 1)
     return joined, net.pool(net.concat([whole, joined]), "MaxPool", 2, 2)
 

@@ -8,7 +8,7 @@ from typing import Any
 from device_models.work import DType, Kind
 from sim.graph.ir import Op, Tensor
 from sim.graph.ops.contraction import broadcast
-from sim.graph.ops.definition import TensorType, WorkOf, axis_of, define, need, same_as_first
+from sim.graph.ops.definition import TensorType, axis_of, define, need, same_as_first
 
 # Activations that every runtime computes inside the producer's loop at no measurable cost.
 CHEAP_UNARY = (
@@ -64,17 +64,17 @@ def _infer_arg(op: Op, inputs: Sequence[Tensor | None]) -> list[TensorType]:
     return [((*x.shape[:axis], *kept, *x.shape[axis + 1 :]), op.attributes.get("out_dtype", DType.I64))]
 
 
-def _work_spread(kind: Kind) -> WorkOf:
-    """Kernels that read all inputs: geometry of the first input's plane, all rows of it, whatever image it may be part of."""
+def _work_reduction(op: Op, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> dict[str, Any]:
+    """Kernels that read more than they write: geometry of the input, channels-last."""
+    x = need(op, inputs, 0)
+    last = x.shape[-1] if x.shape else 1
+    wide = x.shape[-2] if len(x.shape) > 1 else 1
+    rows = x.elements // max(last * wide, 1)
+    return {"kind": Kind.POOL, "batch": 1, "h_in": rows, "w_in": wide, "h_out": rows, "w_out": wide, "c_in": last, "c_out": last}
 
-    def work(op: Op, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> dict[str, Any]:
-        x = need(op, inputs, 0)
-        last = x.shape[-1] if x.shape else 1
-        rows = x.elements // max(last, 1)
-        extra = {"exp_elements": x.elements} if kind is Kind.SOFTMAX else {}
-        return {"kind": kind, "batch": 1, "h_in": rows, "w_in": 1, "h_out": rows, "w_out": 1, "c_in": last, "c_out": last, **extra}
 
-    return work
+def _work_softmax(op: Op, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> dict[str, Any]:
+    return {"kind": Kind.SOFTMAX, "exp_elements": need(op, inputs, 0).elements}
 
 
 def _infer_format(op: Op, inputs: Sequence[Tensor | None]) -> list[TensorType]:
@@ -102,13 +102,13 @@ for _name in ("Pow", "Atan2"):
 define("Where", _infer_where, Kind.ELEMENTWISE, elementwise=True)
 define("BatchNorm", same_as_first, Kind.NORM, elementwise=True)  # inputs x, scale, bias, mean, variance
 for _name in ("LayerNorm", "RMSNorm", "InstanceNorm", "GroupNorm", "L2Norm", "MVN"):
-    define(_name, same_as_first, _work_spread(Kind.NORM))
-define("LRN", same_as_first, _work_spread(Kind.LRN))
+    define(_name, same_as_first, Kind.NORM)
+define("LRN", same_as_first, Kind.LRN)
 for _name in ("Softmax", "LogSoftmax"):
-    define(_name, same_as_first, _work_spread(Kind.SOFTMAX))
-define("Reduce", _infer_reduce, _work_spread(Kind.POOL))  # attribute mode: mean, sum, max, min, prod, l1, l2, logsum ...
-define("ArgMax", _infer_arg, _work_spread(Kind.POOL))
-define("ArgMin", _infer_arg, _work_spread(Kind.POOL))
+    define(_name, same_as_first, _work_softmax)
+define("Reduce", _infer_reduce, _work_reduction)  # attribute mode: mean, sum, max, min, prod, l1, l2, logsum ...
+define("ArgMax", _infer_arg, _work_reduction)
+define("ArgMin", _infer_arg, _work_reduction)
 define("CumSum", same_as_first, Kind.ELEMENTWISE)
 define("Trilu", same_as_first, Kind.ELEMENTWISE)  # keeps the upper or lower triangle
 for _name in ("Cast", "Quantize", "Dequantize"):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from device_models.work import Kind
+from device_models.work import INTEGERS, Kind
 from sim.graph.ir import Op, Tensor
 from sim.graph.ops.definition import Shape, TensorType, define, need, refuse
 
@@ -93,8 +93,10 @@ def _infer_attention(op: Op, inputs: Sequence[Tensor | None]) -> list[TensorType
 def _work_attention(op: Op, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> dict[str, Any]:
     q, k, v = (need(op, inputs, i) for i in range(3))
     scores = q.elements // q.shape[3] * k.shape[2]
+    packed = [tensor.elements for tensor in (k, v) if tensor.dtype in INTEGERS and q.dtype not in INTEGERS]  # a quantized cache is unpacked as it is read
     return {
         "kind": Kind.ATTENTION,
+        "epilogue_elements": sum(packed),
         "macs": scores * (q.shape[3] + v.shape[3]),
         "batch": q.shape[0] * q.shape[1],
         "h_in": q.shape[2],

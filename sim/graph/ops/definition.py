@@ -24,7 +24,8 @@ class OpDef:
     ``infer``: output shapes and formats from the inputs (raises ModelError when they do not fit); None: the importer states them.
     ``work``: the fields of :class:`device_models.work.KernelWork` peculiar to it (kind, MACs, geometry, exp_elements);
     element and byte counts are filled in for all. ``view``: only renames memory, no kernel. ``elementwise``: output i depends
-    on inputs i alone, so it can be fused as an epilogue and run in place.
+    on inputs i alone, so it can be fused as an epilogue and run in place. ``overwrites``: so many outputs are its first inputs, written over
+    (a cache, trained weights).
     """
 
     name: str
@@ -32,15 +33,16 @@ class OpDef:
     work: WorkOf
     view: bool = False
     elementwise: bool = False
+    overwrites: int = 0
 
 
 OPS: Registry[OpDef] = Registry("operator")
 
 
-def define(name: str, infer: Infer | None, work: WorkOf | Kind, *, view: bool = False, elementwise: bool = False) -> None:
+def define(name: str, infer: Infer | None, work: WorkOf | Kind, *, view: bool = False, elementwise: bool = False, overwrites: int = 0) -> None:
     """Add an operator type; ``work`` may be just its kernel kind."""
     work_of: WorkOf = (lambda op, inputs, outputs: {"kind": work}) if isinstance(work, Kind) else work
-    OPS.register(name)(OpDef(name, infer, work_of, view, elementwise))
+    OPS.register(name)(OpDef(name, infer, work_of, view, elementwise, overwrites))
 
 
 def need(op: Op, inputs: Sequence[Tensor | None], index: int) -> Tensor:

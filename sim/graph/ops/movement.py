@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import ceil, prod
 from typing import Any
 
-from device_models.work import DType, Kind
+from device_models.work import INTEGERS, DType, Kind
 from sim.graph.ir import Op, Tensor
 from sim.graph.ops.definition import TensorType, as_tuple, axis_of, define, need, refuse, same_as_first
 from sim.graph.ops.spatial import join_layout, split_layout
@@ -201,7 +201,7 @@ def _infer_top_k(op: Op, inputs: Sequence[Tensor | None]) -> list[TensorType]:
 
 
 def _infer_cache(op: Op, inputs: Sequence[Tensor | None]) -> list[TensorType]:
-    """``CacheAppend``: cache ``[B, heads, capacity, D]`` (state), new ``[B, heads, T, D]`` -> the cache's first ``length`` positions."""
+    """``CacheAppend``: cache ``[B, heads, capacity, D]`` (state), new ``[B, heads, T, D]`` -> the cache's first ``length`` positions, in its format."""
     cache, new = need(op, inputs, 0), need(op, inputs, 1)
     length = int(op.attributes["length"])
     if len(cache.shape) != 4 or len(new.shape) != 4 or not new.shape[2] <= length <= cache.shape[2]:
@@ -212,12 +212,14 @@ def _infer_cache(op: Op, inputs: Sequence[Tensor | None]) -> list[TensorType]:
 def _work_cache(op: Op, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> dict[str, Any]:
     new = need(op, inputs, 1)  # only the new positions are written; the reader of the cache pays for the rest
     size = new.elements * (outputs[0].bytes / max(outputs[0].elements, 1))
-    return {"kind": Kind.PERMUTE, "in_elements": new.elements, "out_elements": new.elements, "in_bytes": new.bytes, "out_bytes": size}
+    kind = Kind.QUANT if outputs[0].dtype in INTEGERS and new.dtype not in INTEGERS else Kind.PERMUTE  # numbers become those of the cache
+    return {"kind": kind, "in_elements": new.elements, "out_elements": new.elements, "in_bytes": new.bytes, "out_bytes": size}
 
 
 for _name, _infer in (("Reshape", _infer_reshape), ("Flatten", _infer_flatten), ("Squeeze", _infer_squeeze), ("Unsqueeze", _infer_unsqueeze)):
     define(_name, _infer, Kind.PERMUTE, view=True)
 define("Transpose", _infer_transpose, Kind.PERMUTE)
+define("Relayout", _infer_transpose, Kind.PERMUTE, view=True)  # a Transpose that only says how a runtime stores an image
 define("Concat", _infer_concat, Kind.CONCAT)
 define("Split", _infer_split, Kind.CONCAT)
 define("Slice", _infer_slice, Kind.CONCAT)
@@ -233,7 +235,7 @@ define("ChannelShuffle", same_as_first, Kind.PERMUTE)  # attribute group
 define("Expand", _infer_expand, Kind.PERMUTE)
 define("Tile", _infer_tile, Kind.PERMUTE)
 define("RotaryEmbedding", same_as_first, Kind.EXP, elementwise=False)  # x [B, heads, T, D]; cos and sin tables are constants
-define("CacheAppend", _infer_cache, _work_cache)
+define("CacheAppend", _infer_cache, _work_cache, overwrites=1)
 define("TopK", _infer_top_k, Kind.EXP, elementwise=False)  # one pass, a partial sort of its own per element (estimated as dear as a transcendental)
 define("NonMaxSuppression", None, Kind.DETECT)
 define("DetectionOutput", None, Kind.DETECT)

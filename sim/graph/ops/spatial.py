@@ -115,9 +115,13 @@ def _conv_kind(row: dict[str, Any]) -> Kind:
 
 
 def _work_conv(op: Op, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> dict[str, Any]:
-    w = need(op, inputs, 1)
-    row = _geometry(op, need(op, inputs, 0), outputs[0], w.shape[2:])
-    return {**row, "kind": _conv_kind(row), "macs": outputs[0].elements * prod(w.shape[1:])}
+    return conv_work(op, need(op, inputs, 0), outputs[0], need(op, inputs, 1).shape)
+
+
+def conv_work(op: Op, x: Tensor, y: Tensor, weights: Shape) -> dict[str, Any]:
+    """Kind, geometry and products of a convolution of ``x`` to ``y`` with weights of this shape."""
+    row = _geometry(op, x, y, weights[2:])
+    return {**row, "kind": _conv_kind(row), "macs": y.elements * prod(weights[1:])}
 
 
 def _work_conv_transpose(op: Op, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> dict[str, Any]:

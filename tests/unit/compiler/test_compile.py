@@ -162,7 +162,7 @@ def test_the_longest_chain_is_marked(phone):
     x = b.input("x", (1, 8, 8, 8))
     long = b.add("Tanh", [b.add("Sigmoid", [b.add("Exp", [x])])])
     short = b.add("Sin", [x])
-    program = compile_model(b.finish(b.add("Concat", [long, short], {"axis": 1})), phone, runtime="tvm")
+    program = compile_model(b.finish(b.add("Concat", [long, short], {"axis": 1})), phone, runtime="tflite")
     on_path = dict(zip(program.kernels.names, program.kernels.work.on_longest_path.tolist(), strict=True))
     assert on_path == {"exp": True, "sigmoid": True, "tanh": True, "sin": False, "concat": True}
 
@@ -198,7 +198,7 @@ def test_an_operator_that_runs_nowhere_is_an_error_that_names_it(phone):
     [
         ({"runtime": "tflit"}, "did you mean 'tflite'"),
         ({"runtime": "llama_cpp"}, "does not exist for test_phone; its runtimes: tflite"),
-        ({"runtime": "qnn", "precision": "int4"}, "qnn makes no int4 models"),
+        ({"runtime": "qnn", "precision": "w4g128"}, "qnn makes no w4g128 models"),
         ({"placement": Placement(prefer=("npu0",))}, "no unit 'npu0'; did you mean 'npu'"),
         ({"placement": Placement(fixed={"nothing*": "cpu"})}, "no operator is named like 'nothing"),
         ({"placement": Placement(fixed={"cumsum": "npu"})}, "placement fixes cumsum on npu: CumSum is not supported"),

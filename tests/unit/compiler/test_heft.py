@@ -125,12 +125,12 @@ def test_heft_is_never_slower_than_one_favourite(phone, chain, runtime, channels
 def test_branches_overlap_where_that_pays(phone):
     """Two heavy branches from a common stem end sooner on two units than one after the other on either."""
     b = GraphBuilder("branches")
-    x = b.add("Relu", [b.input("x", (1, 64, 112, 112))])
+    x = b.add("Relu", [b.input("x", (1, 256, 56, 56))])
     ends = []
     for side in range(2):
         y = x
         for _ in range(4):
-            y = b.add("Conv", [y, b.weight("w", (64, 64, 1, 1))], name=f"side{side}")
+            y = b.add("Conv", [y, b.weight("w", (256, 256, 1, 1))], name=f"side{side}")
         ends.append(y)
     graph = b.finish(b.add("Concat", ends, {"axis": 1}))
     placement = Placement(prefer=("cpu_big", "gpu"), policy="heft")

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from device_models.compute import invocation_costs
 from sim.compiler import compile_model
 from sim.compiler.crossing import EntryCosts, crossings
 from sim.compiler.dataflow import dataflow_of
@@ -97,7 +98,7 @@ def test_entries_cost_dispatch_copies_and_waiting(phone):
     first, gpu, last = program.segments
     assert (first.entry_s, first.entry_bytes) == (0.0, 0.0)
     assert gpu.entry_bytes == 2 * 2 * 2**20
-    assert gpu.entry_s == pytest.approx(100e-6 + gpu.entry_bytes / 20e9)
+    assert gpu.entry_s == pytest.approx(invocation_costs(phone, "gpu", runtime="ncnn").fixed_s + gpu.entry_bytes / 20e9)
     assert last.entry_s == pytest.approx(20e-6)
     assert last.after == (0, 1)
 

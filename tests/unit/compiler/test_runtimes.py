@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from device_models.catalog.catalog import device_names, load_device
-from device_models.work import DType
+from device_models.work import DType, Kind
 from sim.compiler import compile_model, lower, pipeline_for
 from sim.compiler.runtimes import Runtime, describe, runtime, runtime_names
 from sim.compiler.runtimes.spec import _figures
@@ -114,3 +114,62 @@ def test_indices_of_64_bits_run_on_a_gpu_under_tensorrt():
     ids = b.input("ids", (1, 8), DType.I64)
     program = compile_model(b.finish(b.add("Add", [ids, b.input("offset", (1,), DType.I64)])), load_device("jetson_orin_nano"), runtime="tensorrt")
     assert [segment.unit for segment in program.segments] == ["gpu"]
+
+
+def test_every_engine_of_the_field_is_there():
+    wanted = {
+        "tflite",
+        "tflite_nnapi",
+        "tflite_hexagon",
+        "edgetpu",
+        "tflite_micro",
+        "onnxruntime",
+        "pytorch_mobile",
+        "executorch",
+        "tvm",
+        "openvino",
+        "ncnn",
+        "tensorrt",
+        "qnn",
+    }
+    assert wanted <= set(runtime_names())
+    assert wanted <= {name for _, name in USED}, "some device of the catalogue has each"
+
+
+def test_float_3x3_convolutions_cost_what_the_engine_has_kernels_for():
+    """ncnn transforms tiles (Winograd), TensorFlow Lite multiplies windows: the same board takes longer under it. Integers do not differ."""
+    device, graph = load_device("raspberry_pi_4"), build("resnet18")
+
+    def arithmetic(name, precision):
+        program = compile_model(graph, device, runtime=name, precision=precision, threads=1)
+        rows = [
+            index
+            for index, (kind, height) in enumerate(zip(program.kernels.work.kind, program.kernels.work.kernel_h, strict=True))
+            if kind == Kind.C3 and height == 3
+        ]
+        assert rows
+        return sum(float(program.segments[0].costs.compute_cycles[index]) for index in rows)
+
+    assert arithmetic("tflite", "float32") > 2 * arithmetic("ncnn", "float32")
+    assert arithmetic("tflite", "float32") == pytest.approx(arithmetic("executorch", "float32"), rel=0.05)
+
+
+def test_quantized_networks_only_go_to_the_hexagon_delegate():
+    phone, graph = load_device("snapdragon_855_phone"), build("mobilenet_v2")
+    used = {
+        precision: {segment.unit for segment in compile_model(graph, phone, runtime="tflite_hexagon", precision=precision).segments}
+        for precision in ("float32", "int8")
+    }
+    assert used["float32"] == {"cpu_gold"} and "npu" in used["int8"]
+
+
+def test_an_operator_that_no_unit_runs_names_runtimes_that_could():
+    b = GraphBuilder("boxes")
+    boxes, scores = b.input("boxes", (1, 8, 4)), b.input("scores", (1, 1, 8))
+    graph = b.finish(b.add("NonMaxSuppression", [boxes, scores], {"max_outputs": 4}, shapes=[((4, 3), DType.I64)]))
+    with pytest.raises(
+        EdgesimError, match=r"NonMaxSuppression.*runs on no unit of stm32h7a3 under tflite_micro[\s\S]*runtimes of stm32h7a3 that have NonMaxSuppression: .*tvm"
+    ):
+        compile_model(graph, load_device("stm32h7a3"), runtime="tflite_micro")
+    with pytest.raises(EdgesimError, match=r"no runtime of stm32h7a3 has NonMaxSuppression in f32"):
+        compile_model(graph, load_device("stm32h7a3").model_copy(update={"runtimes": ("tflite_micro", "x_cube_ai")}), runtime="tflite_micro")

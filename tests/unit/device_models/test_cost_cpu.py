@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from device_models.catalog.catalog import load_device
+from device_models.catalog.catalog import cost_classes, load_device
 from device_models.compute import kernel_costs, kernel_seconds, max_frequency_hz
-from device_models.spec import DeviceSpec
+from device_models.figure import Figure
+from device_models.spec import DeviceSpec, UnitSpec
 from device_models.work import DType, KernelWork, Kind, Work
 
 PI = load_device("raspberry_pi_4")
@@ -52,30 +53,34 @@ def seconds(rows: list[KernelWork], device: DeviceSpec = PI, unit: str = "cpu", 
 
 def scalar_pointwise_s(size: int, c_in: int, c_out: int, threads: int, net_weight_bytes: float, hertz: float) -> float:
     """One pointwise convolution on the Raspberry Pi 4, step by step from the published form and the device's own numbers."""
-    fit = {name: float(value) for name, value in PI.units["cpu"].parameters[f"threads_{threads}"].items()}
+    law = {name: float(value) for name, value in cost_classes()["cpu_armv80_outoforder"].values.items()}
+    core = float(cost_classes()["cpu_armv80_outoforder"].table("cores")["cortex_a72"])
     pixels, macs = size * size, size * size * c_in * c_out
-    saturation = (1 + 1.6 / pixels) * (1 + 1.3 / c_in) * (1 + 13 / c_out)
+    saturation = (1 + law["pixel_saturation"] / pixels) * (1 + law["depth_saturation"] / c_in) * (1 + law["channel_saturation"] / c_out)
     misfit = 1.0 if c_in % 4 or c_out % 4 else 0.5 if c_in % 8 or c_out % 8 else 0.0
     groups = math.ceil(c_out / 8)
-    balance = math.ceil(groups / threads) * threads / groups
-    rate = 0.81 * 4 * fit["compute"] * threads**0.79  # MAC a cycle
-    cache = 4.0 * fit["cache"] * threads**0.55  # B a cycle
-    if threads == 4:
-        cache = max(cache, 4.0 * float(PI.units["cpu"].parameters["threads_1"]["cache"]), *(interpolated_cache(n) for n in (2, 3)))
-    memory = 2.6e9 * (12.8 / 12.8) ** 0.48 * fit["memory"] * threads**0.5  # B/s
-    reach = 2.35 * 2**20
+    widths = range(1, threads + 1)
+    per_mac = min(
+        (math.ceil(groups / n) * n / groups) ** law["imbalance_power"]
+        / (law["efficiency"] * core * 4 * interpolated("compute", n) * n ** law["compute_threads"])
+        for n in widths
+    )
+    cache = max(law["cache_bytes_per_cycle"] * interpolated("cache", n) * n ** law["cache_threads"] for n in widths)  # B a cycle
+    memory = max(law["memory_bytes_per_s"] * (12.8 / 12.8) * interpolated("memory", n) * n ** law["memory_threads"] for n in widths)  # B/s
+    reach = law["cache_reach"] * 2**20
     act, weight = 4.0 * (pixels * c_in + pixels * c_out), 4.0 * c_in * c_out
     act_miss, weight_miss = 1 / (1 + (reach / act) ** 2), 1 / (1 + (reach / net_weight_bytes) ** 2)
-    overhead = 20e3 * fit["overhead"] * threads**0.64 / hertz
-    compute = macs * saturation * (1 + 0.53 * misfit) * balance**0.19 / rate / hertz
+    overhead = law["overhead_cycles"] * interpolated("overhead", threads) * threads ** law["overhead_threads"] / hertz
+    compute = macs * saturation * (1 + law["misalignment"] * misfit) * per_mac / hertz
     through_cache = (act + weight) / cache / hertz
-    from_memory = act * act_miss / memory + weight * weight_miss * max(1 / memory - 1 / (cache * HZ), 0)
+    from_memory = (act * act_miss + weight * weight_miss) / memory
     return overhead + compute + through_cache + from_memory
 
 
-def interpolated_cache(n: int) -> float:
-    one, four = (float(PI.units["cpu"].parameters[key]["cache"]) for key in ("threads_1", "threads_4"))
-    return float(4.0 * math.exp(math.log(one) + math.log(n) / math.log(4) * (math.log(four) - math.log(one))) * n**0.55)
+def interpolated(name: str, n: int) -> float:
+    """The Pi's own factor: straight between one and four threads, both in logarithms."""
+    one, four = (float(PI.units["cpu"].parameters[key][name]) for key in ("threads_1", "threads_4"))
+    return math.exp(math.log(one) + math.log(n) / math.log(4) * (math.log(four) - math.log(one)))
 
 
 @pytest.mark.parametrize(("size", "c_in", "c_out"), [(56, 64, 128), (14, 256, 512), (7, 12, 20), (112, 3, 33)])
@@ -147,12 +152,54 @@ def test_language_model_runtimes_stream_weights_faster_for_single_rows() -> None
     assert streamed < 0.46 * 76.8e9
 
 
-def test_other_clusters_may_help_but_the_slowest_core_sets_the_pace() -> None:
-    phone = load_device("snapdragon_8_gen_2_phone")
-    row = conv(Kind.PW, 56, 256, 256, 1, dtype=DType.F16, width=2.0)
-    alone = seconds([row], phone, "cpu_prime", threads=1)[0]
-    team = seconds([row], phone, "cpu_prime", threads=4, team=("cpu_gold",))[0]
-    assert alone / 4 < team < alone
+def with_cores(device: DeviceSpec, unit: str, *speeds: float) -> DeviceSpec:
+    """The unit with cores of these relative speeds."""
+    changed = {"cores": Figure(len(speeds)), "core_speeds": tuple(Figure(speed) for speed in speeds)}
+    return device.model_copy(update={"units": {unit: UnitSpec.model_validate({**device.units[unit].model_dump(by_alias=True), **changed})}})
+
+
+def test_unequal_cores_wait_for_the_slowest() -> None:
+    """Two more cores at half the speed help less than two equal ones, and two of them alone are slower than two fast ones."""
+    row = conv(Kind.PW, 56, 256, 256, 1)
+    two, four_equal, four_mixed = (with_cores(PI, "cpu", *speeds) for speeds in ((1.0, 1.0), (1.0,) * 4, (1.0, 1.0, 0.5, 0.5)))
+    equal, mixed = (seconds([row], device, threads=4)[0] for device in (four_equal, four_mixed))
+    assert equal < mixed
+    assert seconds([row], two, threads=2)[0] == pytest.approx(seconds([row], four_mixed, threads=2)[0], rel=1e-12)  # the fast cores serve
+
+
+@pytest.mark.parametrize(("speeds", "what"), [((1.0, 0.5, 0.7, 0.7), "fastest core comes first"), ((0.9, 0.5), "fastest core comes first")])
+def test_speeds_of_cores_are_checked(speeds: tuple[float, ...], what: str) -> None:
+    with pytest.raises(ValueError, match=what):
+        with_cores(PI, "cpu", *speeds)
+
+
+def test_every_core_needs_a_speed() -> None:
+    raw = PI.units["cpu"].model_dump(by_alias=True)
+    with pytest.raises(ValueError, match="2 speeds for 4 cores"):
+        UnitSpec.model_validate({**raw, "core_speeds": [1.0, 0.5]})
+
+
+def test_winograd_pads_small_images_to_tiles() -> None:
+    """13 x 13 takes 3 x 3 tiles of six or 4 x 4 of four: a pixel of it costs more than one of 12 x 12."""
+    rows = [conv(Kind.C3, size, 256, 256, 3) for size in (12, 13)]
+    costs = kernel_costs(Work.stack(rows), PI, "cpu")
+    per_pixel = costs.compute_cycles / [12 * 12, 13 * 13]
+    assert per_pixel[1] > 1.2 * per_pixel[0]
+
+
+def test_a_grouped_convolution_costs_more_than_its_arithmetic() -> None:
+    """32 groups of 8 channels: a thirty-second of the work, but short loops and as many starts."""
+    dense, grouped = (conv(kind, 28, 256, 256, 3, groups=groups) for kind, groups in ((Kind.C3, 1), (Kind.GCONV, 32)))
+    dense_s, grouped_s = seconds([dense, grouped])
+    assert dense_s / 32 < grouped_s < dense_s
+
+
+def test_cores_without_fast_int8_gain_less_from_it() -> None:
+    """Half the rate of int8 multiply-accumulates: slower, but less than twice."""
+    row = conv(Kind.PW, 56, 256, 256, 1, dtype=DType.I8, width=1.0)
+    rates = {**PI.units["cpu"].macs_per_cycle, "int8": Figure(4.0)}
+    slow = PI.model_copy(update={"units": {"cpu": PI.units["cpu"].model_copy(update={"macs_per_cycle": rates})}})
+    assert 1.2 < seconds([row], slow)[0] / seconds([row])[0] < 2.0
 
 
 def test_more_threads_than_cores_gain_nothing() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from device_models.catalog.catalog import cost_classes, load_device
 from device_models.compute import invocation_costs, kernel_costs, kernel_seconds, max_frequency_hz
+from device_models.cost_mcu import gathered_elements, gathered_runs
 from device_models.work import DType, KernelWork, Kind, Work
 
 L4R5, U55, GAP9, CORAL = (load_device(name) for name in ("stm32l4r5", "cortex_m55_ethos_u55", "gap9", "coral_dev_board"))
@@ -20,14 +21,47 @@ def int8(kind: Kind, h: int, c_in: int, c_out: int, k: int = 1, groups: int = 1)
     return KernelWork(kind, h * h * weights, 1, h, h, h, h, c_in, c_out, k, k, 1, groups, ins, outs, weights, ins, outs, weights, DType.I8, DType.I8)
 
 
-@pytest.mark.parametrize(("kind", "per_mac"), [(Kind.CONV, 1.96), (Kind.PW, 1.51), (Kind.DW, 12.4), (Kind.FC, 2.43), (Kind.FIRST, 0.84)])
-@pytest.mark.parametrize(("runtime", "library"), [("x_cube_ai", 0.64), ("tvm", 1.3), (None, 0.64)])
-def test_microcontroller_cycles_are_those_of_the_fit(kind: Kind, per_mac: float, runtime: str | None, library: float) -> None:
-    row = int8(kind, 16, 32, 32, 3, groups=32 if kind == Kind.DW else 1)
-    cycles = 1.45 * library * (row.macs * per_mac + 4.2 * row.out_elements + 1290)
+def by_hand(row: KernelWork, *, core: float, core_elements: float, library: float, conv: float, power: float, per_mac: float) -> float:
+    """The microcontroller law written out once more, for a convolution of 3x3 windows or a plain product."""
+    law = cost_classes()["mcu_cortex_m4"].values
+    windows = row.macs / row.c_out if row.kind in (Kind.CONV, Kind.FIRST) else 0.0
+    macs = row.macs * per_mac * library**power * (conv if row.kind == Kind.CONV else 1.0)
+    gathered = windows * law["cycles_per_gathered_element"] + windows / row.c_in * law["cycles_per_gathered_run"]
+    elements = row.out_elements * law["cycles_per_element"] * core_elements * library ** law["element_library_power"]
+    return core * (macs + library * (gathered + law["cycles_per_operator"]) + elements)
+
+
+@pytest.mark.parametrize("kind", [Kind.CONV, Kind.PW, Kind.DW, Kind.FC, Kind.FIRST])
+@pytest.mark.parametrize("runtime", ["x_cube_ai", "tvm", None])
+def test_microcontroller_cycles_are_those_of_the_form(kind: Kind, runtime: str | None) -> None:
+    row = int8(kind, 16, 32, 32, 1 if kind in (Kind.PW, Kind.FC) else 3, groups=32 if kind == Kind.DW else 1)
+    unit, law = L4R5.units["mcu"], cost_classes()["mcu_cortex_m4"]
+    own = unit.parameters.get(f"int8.{runtime}", {}).get("compute", 1.0)
+    cycles = by_hand(
+        row,
+        core=law.values["core"] * own,
+        core_elements=law.values["core_elements"],
+        library=law.table("libraries").get(runtime or "", law.values["library"]),
+        conv=law.table("library_conv").get(runtime or "", 1.0),
+        power=law.table("library_power").get(kind.name.lower(), 1.0),
+        per_mac=law.table("cycles_per_mac")[kind.name.lower()],
+    )
     costs = kernel_costs(Work.stack([row]), L4R5, "mcu", runtime=runtime)
     assert kernel_seconds(costs, 120e6)[0] == pytest.approx(cycles / 120e6, rel=1e-12)
     assert kernel_seconds(costs, 60e6)[0] == pytest.approx(cycles / 60e6, rel=1e-12)
+
+
+def test_windows_of_few_channels_cost_more_to_gather() -> None:
+    """The same windows in runs of 3 or of 32 channels: one copy a run."""
+    deep, shallow = int8(Kind.CONV, 16, 32, 32, 3), int8(Kind.FIRST, 16, 3, 32, 3)
+    runs = gathered_runs(Work.stack([deep, shallow]))
+    assert runs == pytest.approx([16 * 16 * 9, 16 * 16 * 9])
+    assert gathered_elements(Work.stack([deep, shallow])) == pytest.approx([16 * 16 * 9 * 32, 16 * 16 * 9 * 3])
+
+
+def test_plain_products_gather_nothing_and_strided_ones_do() -> None:
+    row = int8(Kind.PW, 16, 32, 64)
+    assert gathered_elements(Work.stack([row, row._replace(stride=2)])) == pytest.approx([0.0, 16 * 16 * 32])
 
 
 def test_float_on_a_microcontroller_costs_more_than_int8() -> None:
@@ -102,7 +136,7 @@ def test_gpu_launch_overhead_does_not_scale_with_the_clock() -> None:
     phone = load_device("snapdragon_8_gen_3_phone")
     tiny = KernelWork(Kind.PW, macs=64.0, c_in=8, c_out=8, in_bytes=16, out_bytes=16, dtype=DType.F16)
     costs = kernel_costs(Work.stack([tiny]), phone, "gpu")
-    assert costs.fixed_s[0] == pytest.approx(45e-6)
+    assert costs.fixed_s[0] == pytest.approx(float(cost_classes()["gpu_adreno"].values["overhead_s"]))
     assert kernel_seconds(costs, 231e6)[0] == pytest.approx(kernel_seconds(costs, 834e6)[0], rel=0.01)
 
 
@@ -110,7 +144,7 @@ def test_gpu_rate_is_the_fitted_share_of_the_peak() -> None:
     phone = load_device("snapdragon_8_gen_3_phone")
     big = KernelWork(Kind.PW, macs=1e10, h_out=1e3, w_out=1e3, c_in=8e3, c_out=8e3, dtype=DType.F16)
     costs = kernel_costs(Work.stack([big]), phone, "gpu")
-    assert 1e10 / costs.compute_cycles[0] == pytest.approx(0.07 * 3072, rel=0.01)
+    assert 1e10 / costs.compute_cycles[0] == pytest.approx(float(cost_classes()["gpu_adreno"].values["efficiency"]) * 3072, rel=0.01)
 
 
 def test_gpu_without_int8_arithmetic_runs_int8_as_float16() -> None:
@@ -122,13 +156,23 @@ def test_gpu_without_int8_arithmetic_runs_int8_as_float16() -> None:
     assert byte.compute_cycles[0] == pytest.approx(half.compute_cycles[0], rel=1e-12)
 
 
+def test_a_sum_takes_one_thread_its_time_however_many_cores_stand_idle() -> None:
+    jetson = load_device("jetson_orin_nano")
+    long, short = (
+        kernel_costs(Work.stack([KernelWork(Kind.FC, macs=64.0 * depth, c_in=depth, c_out=64, out_elements=64, dtype=DType.F16)]), jetson, "gpu")
+        for depth in (8192, 4096)
+    )
+    steps = float(cost_classes()["gpu_nvidia"].values["serial_cycles"]) * 4096 / float(jetson.units["gpu"].parameters["float"]["efficiency"])
+    assert long.compute_cycles[0] - short.compute_cycles[0] >= steps
+
+
 def test_tensor_cores_of_the_jetson_carry_int8() -> None:
     jetson = load_device("jetson_orin_nano")
     half, byte = (
         kernel_costs(Work.stack([KernelWork(Kind.PW, macs=1e9, h_out=100, w_out=100, c_in=512, c_out=512, dtype=d)]), jetson, "gpu")
         for d in (DType.F16, DType.I8)
     )
-    assert half.compute_cycles[0] / byte.compute_cycles[0] == pytest.approx(8, rel=1e-9)
+    assert half.compute_cycles[0] / byte.compute_cycles[0] == pytest.approx(8, rel=0.05)  # less what one thread's own loop takes
 
 
 @pytest.mark.parametrize("name", ["array_edgetpu", "array_ethos_u55", "array_gap9"])

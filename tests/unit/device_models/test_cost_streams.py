@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from device_models.catalog.catalog import load_device
+from device_models.catalog.catalog import cost_classes, load_device
 from device_models.compute import kernel_costs, kernel_seconds, max_frequency_hz
+from device_models.cost_streams import STREAM_REFERENCE_BYTES_PER_S
 from device_models.work import DType, KernelWork, Kind, Work
 
 
@@ -23,7 +24,9 @@ def test_streaming_takes_the_longer_of_arithmetic_and_bytes(rows: float) -> None
     costs = kernel_costs(_product(rows), device, "cpu", threads=4, runtime="llama_cpp", network_weight_bytes=2e9)
     arithmetic = kernel_costs(_product(rows, weight_bytes=0.0), device, "cpu", threads=4, runtime="llama_cpp", network_weight_bytes=2e9)
     arithmetic_s = arithmetic.compute_cycles[0] / hz  # and the few activations, which both have
-    stream_s = 2.0 * 4096**2 / (0.46 * float(device.memory.bandwidth_bytes_per_s))
+    bandwidth, share = float(device.memory.bandwidth_bytes_per_s), float(device.units["cpu"].structure["stream"]["llama_cpp"])
+    power = float(cost_classes()[device.units["cpu"].cost_class].values["stream_bandwidth_power"])
+    stream_s = 2.0 * 4096**2 / (share * bandwidth * (bandwidth / STREAM_REFERENCE_BYTES_PER_S) ** (power - 1.0))
     joined_s = costs.compute_cycles[0] / hz + costs.memory_s[0] - arithmetic.memory_s[0]
     assert joined_s == pytest.approx(max(arithmetic_s, stream_s), rel=0.02)
 

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 import device_models.catalog
 from device_models.catalog.radios import radio, radio_names
-from device_models.radio import RadioSpec, Transfer, energy_j, phases
+from device_models.radio import RadioSpec, Transfer, energy_j, phases, timed_phases
 
 RADIO = RadioSpec.model_validate(
     {
+        "up_bandwidth": "1 MB/s",
+        "down_bandwidth": "2 MB/s",
         "idle_power": "10 mW",
         "promotion_time": "0.5 s",
         "promotion_power": "2 W",
@@ -72,6 +74,20 @@ def test_the_phases_fill_the_run_without_gaps(rows: list[tuple[float, float, flo
     assert 0.01 * end_s * (1 - 1e-9) <= energy_j(found) <= 2.0 * end_s * (1 + 1e-9)
 
 
+def test_a_transfer_of_given_duration_spreads_its_bytes_over_it() -> None:
+    phases_found = timed_phases(RADIO, (2e6, 8.0), (0.0, 0.0), 5.0, ready=True)
+    assert [(one.state, one.begin_s, one.end_s) for one in phases_found] == [("send", 5.0, 13.0)]
+    assert energy_j(phases_found) == pytest.approx(8 * 1.0 + 2e6 * 1e-6, rel=1e-12), "longer at its base power, the bytes' energy the same"
+
+
+def test_a_base_is_a_radio_of_the_catalogue() -> None:
+    changed = RadioSpec.model_validate({"base": "lora_sx1272", "send_power": "1 W"})
+    assert changed.send_w == 1.0 and changed.receive_w == radio("lora_sx1272").receive_w
+    assert RadioSpec.model_validate("lora_sx1272").send_w == radio("lora_sx1272").send_w
+    with pytest.raises(ValueError, match="unknown radio 'nowhere'; known: ble_nrf52840"):
+        RadioSpec.model_validate({"base": "nowhere"})
+
+
 def test_a_rate_of_zero_is_refused() -> None:
     with pytest.raises(ValueError, match="rates above 0"):
         phases(RADIO, [Transfer(0, 1, 1, 0, 1)], 10)
@@ -81,8 +97,12 @@ def test_a_rate_of_zero_is_refused() -> None:
 def test_every_shipped_radio_is_valid_and_names_its_sources(name: str) -> None:
     sources = yaml.safe_load((Path(device_models.catalog.__file__).parent / "sources.yaml").read_text(encoding="utf-8"))
     spec = radio(name)
-    for figure in (spec.idle_w, spec.send_w, spec.receive_w, *(step.power_w for step in spec.tail)):
+    stated = (spec.up_bytes_per_s, spec.down_bytes_per_s, spec.idle_w, spec.send_w, spec.receive_w, *(step.power_w for step in spec.tail))
+    for figure in stated:
         assert figure.source in sources and figure.note
+        assert figure.kind == "estimated" or figure.source != "none"
+    rates = float(spec.up_bytes_per_s), float(spec.down_bytes_per_s)
+    assert spec.most_w == max(one.power_w for one in phases(spec, [Transfer(1, 1e3, 1e3, *rates)], 100))
 
 
 def test_a_small_message_over_lte_is_mostly_tail() -> None:

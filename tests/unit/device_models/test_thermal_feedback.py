@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from device_models.catalog.catalog import device_names, load_device
+from device_models.catalog.radios import radio
 from device_models.power import leakage_w
 from device_models.spec import DeviceSpec
 from device_models.thermal import RcNetwork
@@ -72,3 +73,11 @@ def test_the_sustained_state_balances_power_and_heat() -> None:
             if "ambient" in link.between
         )
         assert watts == pytest.approx(out_w, rel=1e-9)
+
+
+def test_a_standing_device_has_its_radios_idle_power_too() -> None:
+    plain = load_device("stm32u575")
+    with_radio = plain.model_copy(update={"radios": {"wifi": radio("wifi_pixel_6")}})
+    (watts, cool), (more_w, warm) = sustained(plain, None), sustained(with_radio, None)
+    assert more_w - watts == pytest.approx(0.1406, rel=0.01)
+    assert warm["die"] > cool["die"] + 1.0

@@ -67,11 +67,15 @@ def test_of_two_phones_alike_at_first_one_stays_nearly_flat() -> None:
     assert p50_s(other, "camera", "last") < 1.15 * p50_s(other, "camera", "first")
 
 
-def test_in_a_warmer_room_the_fastest_phone_loses_its_lead() -> None:
-    elite, older = (measured("thirty_minutes", f"device={phone}", "ambient=30 degC") for phone in PHONES[:2])
+def test_the_fastest_phone_loses_its_lead_and_a_warmer_room_slows_both_sooner() -> None:
+    elite, older = (measured("thirty_minutes", f"device={phone}") for phone in PHONES[:2])
     assert p50_s(elite, "camera", "first") < p50_s(older, "camera", "first")
-    assert p50_s(elite, "camera", "last") > 2.0 * p50_s(elite, "camera", "first")
-    assert p50_s(elite, "camera", "last") > 1.05 * p50_s(older, "camera", "last")
+    assert p50_s(elite, "camera", "last") > 1.5 * p50_s(elite, "camera", "first")
+    assert p50_s(elite, "camera", "last") > 1.02 * p50_s(older, "camera", "last")
+    for cool, phone in zip((elite, older), PHONES[:2], strict=True):
+        warm = measured("thirty_minutes", f"device={phone}", "ambient=30 degC")
+        assert warm.heat.first_throttle_s is not None and cool.heat.first_throttle_s is not None
+        assert warm.heat.first_throttle_s < 0.8 * cool.heat.first_throttle_s
 
 
 def test_in_a_cooler_room_two_phones_never_throttle() -> None:
@@ -91,13 +95,11 @@ def test_only_the_bare_raspberry_pi_throttles() -> None:
     assert fan.heat.die_peak_c < sink.heat.die_peak_c < 80.0
 
 
-def test_the_language_model_slows_down_on_the_cpu_only() -> None:
+def test_the_language_model_slows_down_on_the_cpu_rather_than_on_the_npu() -> None:
     cpu, npu = (measured("sustained_llm", f"runtime={runtime}") for runtime in ("llama_cpp", "qnn"))
-    assert cpu.drift is not None and cpu.drift.workloads["chat"].throughput_kept_ratio < 0.85
-    assert npu.drift is not None and npu.drift.workloads["chat"].throughput_kept_ratio == pytest.approx(1.0, abs=0.01)
-    assert not npu.heat.domains
-    die = cpu.heat.domains["cpu_gold"]
-    assert die.first_s < 600.0, "the die reaches its trip point before the case can"
+    assert cpu.drift is not None and cpu.drift.workloads["chat"].throughput_kept_ratio < 0.93
+    assert npu.drift is not None and npu.drift.workloads["chat"].throughput_kept_ratio > 0.95
+    assert 600.0 < cpu.heat.domains["cpu_gold"].first_s < 1200.0, "the case takes a quarter of an hour to warm up"
 
 
 def test_a_hot_car_keeps_its_deadlines_and_a_hotter_one_does_not() -> None:
@@ -116,3 +118,13 @@ def test_a_coin_cell_lasts_years() -> None:
     metrics = measured("coin_cell_node")
     assert metrics.power.battery_life_s is not None
     assert 2 * 365.25 * 86400 < metrics.power.battery_life_s < 10 * 365.25 * 86400
+
+
+def test_the_tail_takes_most_of_what_a_report_by_lte_costs() -> None:
+    runs = {radio: measured("telemetry_radio", f"radios.uplink={radio}") for radio in ("lte_huang2012", "wifi_huang2012", "lora_sx1272")}
+    lte, wifi, lora = runs.values()
+    assert lte.radios["uplink"].tail_ratio() > 0.8
+    assert lte.energy.components_j["radio.uplink"] > 20 * wifi.energy.components_j["radio.uplink"] > 20 * lora.energy.components_j["radio.uplink"]
+    assert lora.radios["uplink"].states["send"].time_s > 500 * lte.radios["uplink"].states["send"].time_s, "slow, and cheaper all the same"
+    lives_s = [metrics.power.battery_life_s for metrics in runs.values()]
+    assert lives_s[0] is not None and lives_s[2] is not None and lives_s[2] > 4 * lives_s[0]

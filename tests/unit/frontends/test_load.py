@@ -41,7 +41,7 @@ def test_layers(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("model.pt", r"known: .onnx \(ONNX\), .tflite \(TensorFlow Lite\), .param \(ncnn\); export it with torch.onnx.export"),
+        ("model.pt", r"known: .onnx \(ONNX\), .tflite \(TensorFlow Lite\), .param \(ncnn\), .xml \(OpenVINO\); export it with torch.onnx.export"),
         ("models/net", "cannot read models of this format"),
         ("absent.tflite", "no such model file"),
     ],

@@ -153,7 +153,7 @@ def test_an_attribute_that_has_no_written_form_is_named():
         ("(1, 1)", "(1, yes)", "5:62: unknown value 'yes'"),
         ("= Conv", "Conv", "5:25: expected '=' and an operator"),
         ('"by hand"', '"by \\q hand"', "2:17: a string with a wrong escape"),
-        ('"by hand"', '"by hand', '2:17: unexpected character \'"\''),
+        ('"by hand"', '"by hand', "2:17: unexpected character '\"'"),
         ("}\n", "", "6:1: expected"),
         ("}\n", "} more\n", "nothing after the graph"),
         ("(1, 1)", "(" * 60 + "1" + ",)" * 60, "nested more than 50 deep"),

@@ -38,7 +38,7 @@ MISTAKES: list[tuple[str, Callable[[Graph], object]]] = [
     ("output 'late' is never computed", lambda g: (g.tensors.update(late=Tensor("late", (1,))), g.outputs.append("late"))),
     ("output 'dense' has shape [1, 5], Dense makes [1, 3]", lambda g: setattr(g.tensors["dense"], "shape", (1, 5))),
     ("do not fit an input of shape [1, 4]", lambda g: setattr(g.tensors["w"], "shape", (3, 5))),
-    ("MatMul needs at least 2 inputs", lambda g: (setattr(g.ops[1], "type", "MatMul"))),
+    ("MatMul needs at least 2 inputs", lambda g: setattr(g.ops[1], "type", "MatMul")),
     ("Relu has 2 outputs, it makes 1", lambda g: (g.tensors.update(more=Tensor("more", (1, 3))), setattr(g.ops[1], "outputs", ("relu", "more")))),
     ("MaxPool cannot be fused", lambda g: setattr(g.ops[0], "fused", (Op("p", "MaxPool", (RUNNING,), ()),))),
     ("fused Relu does not use the value it follows", lambda g: setattr(g.ops[0], "fused", (Op("r", "Relu", ("x",), ()),))),

@@ -219,3 +219,23 @@ def test_scores_that_are_an_output_keep_the_products(net, types):
     weights = net.add("Softmax", [net.add("MatMul", [q, k])], {"axis": -1})
     graph = net.finish(net.add("MatMul", [weights, v]), weights)
     assert types(make_pass("fuse_attention")(graph)) == types(graph)
+
+
+def test_code_generators_fuse_whole_chains(net, same, types):
+    """A convolution, its activation, a gate of another branch and a clamp are one kernel."""
+    x = net.input("x", (1, 3, 4, 4))
+    gate = net.add("Softmax", [x])
+    y = net.add("Mul", [net.add("Relu", [net.conv(x, 3)]), gate])
+    graph = net.finish(net.add("Sigmoid", [y]))
+    options = {"hosts": ["Conv", "MaxPool"], "activations": ["Relu", "Sigmoid"], "chain": True, "arithmetic": ["Mul", "Add"]}
+    fused = make_pass("fuse_epilogue", options)(graph)
+    assert types(fused) == ["Softmax", "Conv+Relu+Mul+Sigmoid"]
+    same(graph, fused)
+    assert "Mul" in types(make_pass("fuse_epilogue", {**options, "chain": False})(graph))
+
+
+def test_a_constant_added_to_a_pool_is_no_bias(net, types):
+    pool = net.add("MaxPool", [net.input("x", (1, 3, 4, 4))], {"kernel": 2, "strides": 2})
+    graph = net.finish(net.add("Add", [pool, net.stored("b", (3, 1, 1))]))
+    fused = make_pass("fuse_epilogue", {"hosts": ["MaxPool"], "chain": True, "arithmetic": ["Add"]})(graph)
+    assert types(fused) == ["MaxPool+Add"]

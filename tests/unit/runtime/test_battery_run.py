@@ -12,6 +12,7 @@ import synthetic
 
 from device_models.battery import YEAR_S, battery_law
 from device_models.spec import BatterySpec, DeviceSpec
+from sim.runtime.engine import Engine
 from sim.trace import Status, Trace
 
 IDLE_W = 0.01 + 0.02 + 0.1  # unit, memory and base of the synthetic device
@@ -82,7 +83,7 @@ def test_a_peak_the_battery_cannot_carry_ends_the_run_as_it_comes() -> None:
 def test_looking_more_often_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     on = device(capacity="20 mAh", open_circuit_voltage=TABLE, resistance="300 mohm", cutoff_voltage="3 V", self_discharge="500 %")
     rarely = run(on, 100.0)
-    monkeypatch.setattr("sim.runtime.engine._POWER_ROWS", 3_000)
+    monkeypatch.setitem(Engine.__init__.__kwdefaults__, "power_rows", 3_000)
     monkeypatch.setattr("sim.runtime.battery._AT_ONCE", 7)
     often = run(on, 100.0)
     assert often.totals["battery"]["final"] == pytest.approx(rarely.totals["battery"]["final"], rel=1e-11)

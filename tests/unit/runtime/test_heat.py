@@ -11,11 +11,10 @@ from scipy.integrate import solve_ivp
 
 from device_models.spec import DeviceSpec
 from device_models.thermal import RcNetwork
-from sim.errors import EdgesimError
 from sim.policies.throttling import THROTTLING
 from sim.runtime.clock import OBSERVERS
 from sim.runtime.heat import Heat
-from sim.trace import Trace
+from sim.trace import Status, Trace
 
 FAN = {
     "node": "case",
@@ -35,9 +34,9 @@ def _device(fan: dict[str, Any] | None = None, trips: Any = (), **more: Any) -> 
     return DeviceSpec.model_validate(raw)
 
 
-def _run(device: DeviceSpec, duration_s: float = 400.0, rate: str = "5 Hz", **more: Any) -> Trace:
+def _run(device: DeviceSpec, duration_s: float = 400.0, rate: str = "5 Hz", reference: bool = False, **more: Any) -> Trace:
     scenario = synthetic.scenario({"a": {"arrival": {"kind": "periodic", "rate": rate}}}, duration_s, **more)
-    return synthetic.run(scenario, device, [synthetic.simple("a", "cpu", 0.15)])
+    return synthetic.run(scenario, device, [synthetic.simple("a", "cpu", 0.15)], reference)
 
 
 def test_a_fan_changes_the_network_in_flight_exactly() -> None:
@@ -111,10 +110,21 @@ def test_energy_is_stored_or_rejected() -> None:
     assert long.totals["final_temperature_c"]["case"] == pytest.approx(25.0 + 5.0 * mean_w, abs=0.05)
 
 
-def test_thermal_runaway_ends_the_run_with_its_node_and_gain() -> None:
+def test_thermal_runaway_ends_the_run_with_its_node_and_gain_and_keeps_what_was_done() -> None:
     device = _device(leakage_w=1.5)
-    with pytest.raises(EdgesimError, match=r"thermal runaway: at .* s node cpu_die has .* degC, and each kelvin more of leakage brings back .* K"):
-        _run(device, 4000.0, "6 Hz")
+    trace, reference = (_run(device, 4000.0, "6 Hz", reference=reference) for reference in (False, True))
+    found = trace.totals["runaway"]
+    assert found["node"] == "cpu_die" and found["temperature_c"] > 150.0 and found["gain"] >= 1.0
+    assert 1.0 < trace.end_s < 4000.0 and reference.end_s == pytest.approx(trace.end_s, rel=1e-3)
+    requests = trace.requests.columns()
+    assert (requests["status"] == Status.DONE).sum() > 0.9 * 6 * trace.end_s and requests["arrival_s"].max() <= trace.end_s
+    assert trace.spans["end_s"].max() <= trace.end_s
+    assert trace.energy_j["base"] == pytest.approx(0.1 * trace.end_s, rel=1e-12)
+    assert trace.totals["final_temperature_c"]["cpu_die"] == pytest.approx(found["temperature_c"], rel=1e-9)
+
+
+def test_a_run_that_cools_well_enough_does_not_run_away() -> None:
+    assert "runaway" not in _run(_device(leakage_w=0.05), 100.0, "6 Hz").totals
 
 
 def test_storage_draws_power_while_it_is_read() -> None:

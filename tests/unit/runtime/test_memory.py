@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import synthetic
 
+from sim import simulate
 from sim.errors import EdgesimError
 from sim.trace import Status
 
@@ -71,3 +72,23 @@ def test_each_run_in_progress_has_its_own_arena() -> None:
     assert tight.totals["peak_memory_bytes"] == 2e6
     assert (tight.requests["status"] == Status.DONE).all()
     assert tight.requests["end_s"].max() == pytest.approx(4 * 0.04)
+
+
+def test_prefill_and_decode_of_one_network_have_their_weights_and_caches_once() -> None:
+    """The second phase adds its arena; other cache sizes, precisions or loading on demand share nothing."""
+
+    def peak(second: dict[str, Any]) -> float:
+        models, workloads = {}, {}
+        for phase, changes in (("prefill", {}), ("decode", second)):
+            use = {"source": "smollm2_135m", "runtime": "llama_cpp", "precision": "q4_0", "options": {"phase": phase, "sequence": 16}}
+            models[phase] = {**use, **changes, "options": {**use["options"], **changes.get("options", {})}}  # type: ignore[dict-item]
+            workloads[phase] = {"arrival": {"kind": "closed"}, "count": 1, "pipeline": [{"model": phase}]}
+        scenario = {"name": "chat", "device": "raspberry_pi_5", "duration": "20 s", "models": models, "workloads": workloads}
+        result = simulate(scenario)
+        arenas = [float(program.plan.arena_bytes) for program in result.programs.values()]
+        whole = [program.resident_bytes - arena for program, arena in zip(result.programs.values(), arenas, strict=True)]
+        return (float(result.trace.totals["peak_memory_bytes"]) - sum(arenas)) / whole[0]
+
+    assert peak({}) == pytest.approx(1.0, rel=1e-3)
+    for apart in ({"precision": "q8_0"}, {"options": {"capacity": 4096}}, {"load": "on_demand"}):
+        assert peak(apart) > 1.5

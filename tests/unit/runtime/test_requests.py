@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import synthetic
 
+from sim.errors import EdgesimError
 from sim.runtime.request import route
 from sim.trace import Status, Trace
 
@@ -115,3 +116,11 @@ def test_progress_rises_to_one() -> None:
     seen: list[float] = []
     synthetic.engine(scenario, synthetic.device(["cpu"]), [synthetic.simple("a", "cpu", 0.01)]).run(progress=seen.append)
     assert seen == sorted(seen) and seen[0] == 0.0 and seen[-1] == 1.0 and len(seen) > 100
+
+
+@pytest.mark.parametrize("workload", [{"clients": 2, "queue": {"limit": 1}}, {"clients": 1, "seconds": 0.0}])
+def test_a_closed_loop_in_which_time_stands_still_is_refused(workload: dict[str, object]) -> None:
+    """Clients that are turned away and come back at once, or answers that take no time: the run would never end."""
+    loop = {"arrival": {"kind": "closed", "clients": workload["clients"]}, "queue": workload.get("queue", {})}
+    with pytest.raises(EdgesimError, match=r"workloads\.a\.arrival: 100000 requests of this closed loop ended at 0 s"):
+        synthetic.run(synthetic.scenario({"a": loop}), synthetic.device(["cpu"]), [synthetic.simple("a", "cpu", float(str(workload.get("seconds", 0.01))))])

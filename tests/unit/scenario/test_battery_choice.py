@@ -10,7 +10,7 @@ import pytest
 
 from sim.errors import EdgesimError
 from sim.experiment.names import known_names
-from sim.experiment.simulate import simulate
+from sim.experiment.simulate import prepare, simulate
 from sim.report.battery_section import duration
 from sim.report.scenario_yaml import scenario_text
 from sim.scenario.charging import ChargingProfile, Solar, Usb
@@ -92,6 +92,19 @@ def test_mistakes_in_a_profile_are_reported_at_their_line(content: str, place: s
 def test_a_battery_smaller_than_one_inference(battery: str, what: str) -> None:
     with pytest.raises(EdgesimError, match=rf"<text>:6:\d+: battery\.c\w+: .*{what}"):
         simulate(text(f"battery: {battery}"))
+    with pytest.raises(EdgesimError, match=rf"<text>:6:\d+: battery\.c\w+: .*{what}"):
+        prepare(load_scenario(text(f"battery: {battery}"))).check()
+
+
+def test_a_check_of_the_battery_refuses_only_what_could_never_answer() -> None:
+    """Charged while it runs, or enough for one of two workloads: that may go on for long."""
+    prepare(load_scenario(text("battery: {cell: cr2032}"))).check()
+    prepare(load_scenario(text("battery: {cell: lipo_3000mah, capacity: 2 nAh}\ncharging: {kind: usb, power: 1 W}"))).check()
+    small = "  b: {arrival: {kind: periodic, rate: 1 Hz}, pipeline: [{work: {operations: 1}, unit: mcu}]}\nbattery: {cell: cr2032, capacity: 2 nAh}"
+    prepare(load_scenario(text(small))).check()
+    late = text("battery: {cell: cr2032, capacity: 2 nAh}").replace("rate: 1 Hz", "rate: 1 Hz, offset: 9 s")
+    with pytest.raises(EdgesimError, match="smaller than one inference"):
+        prepare(load_scenario(late)).check()
 
 
 def test_solar_days_have_their_energy() -> None:

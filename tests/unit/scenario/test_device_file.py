@@ -111,3 +111,36 @@ def test_a_device_that_is_a_folder_or_missing(mistakes, scenario_text, folder):
     (folder / "boards.yaml").mkdir()
     assert "is a folder" in mistakes(scenario_text.replace("./board.yaml", "boards.yaml"))[0]
     assert "there is no folder" in mistakes(scenario_text.replace("./board.yaml", "nowhere/board.yaml"))[0]
+
+
+def test_a_file_may_hold_only_what_differs_from_its_base(load, folder, scenario_text):
+    (folder / "mine.yaml").write_text("base: ./board.yaml\nname: mine\nmemory: {bandwidth: 20 GB/s}\n", encoding="utf-8")
+    device = load(scenario_text.replace("./board.yaml", "./mine.yaml")).device
+    assert (device.name, device.memory.bandwidth_bytes_per_s, device.memory.capacity_bytes) == ("mine", 20e9, 4 * 2**30)
+
+
+def test_changes_of_a_scenario_go_over_those_of_the_file_and_of_its_base(load, folder, scenario_text):
+    (folder / "mine.yaml").write_text("base: ./board.yaml\nmemory: {bandwidth: 20 GB/s}\nbase_power: 3 W\n", encoding="utf-8")
+    text = scenario_text.replace("device: ./board.yaml", "device: {base: ./mine.yaml, base_power: 4 W}")
+    device = load(text).device
+    assert (device.memory.bandwidth_bytes_per_s, device.base_w) == (20e9, 4)
+
+
+def test_mistakes_of_a_file_with_a_base_stand_in_it(mistakes, folder, scenario_text):
+    (folder / "mine.yaml").write_text("base: ./board.yaml\nmemory: {bandwidth: 20 parsecs}\nunits: {cpuu: {cores: 4}}\n", encoding="utf-8")
+    found = mistakes(scenario_text.replace("./board.yaml", "./mine.yaml"))
+    assert {problem.split(":")[0] for problem in found} == {"mine.yaml"} and {problem.split(":")[1] for problem in found} == {"2", "3"}
+
+
+def test_a_file_that_is_by_way_of_its_base_a_base_of_itself(mistakes, folder, scenario_text):
+    (folder / "mine.yaml").write_text("base: ./other.yaml\n", encoding="utf-8")
+    (folder / "other.yaml").write_text("base: ./mine.yaml\n", encoding="utf-8")
+    (problem,) = mistakes(scenario_text.replace("./board.yaml", "./mine.yaml"))
+    assert problem.startswith("other.yaml:1:") and "a base of itself" in problem
+
+
+def test_a_file_whose_base_is_missing_or_odd(mistakes, folder, scenario_text):
+    for base, what in (("./nowhere.yaml", "no file"), ("nobody", "unknown device"), ("7", "expected text")):
+        (folder / "mine.yaml").write_text(f"base: {base}\n", encoding="utf-8")
+        (problem,) = mistakes(scenario_text.replace("./board.yaml", "./mine.yaml"))
+        assert problem.startswith("mine.yaml:1:") and what in problem

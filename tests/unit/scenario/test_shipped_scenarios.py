@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sim.experiment.names import known_names
-from sim.frontends.zoo import build
+from sim.frontends.load import load_model
 from sim.scenario.loading import load_scenario
 
 SCENARIOS = Path(__file__).resolve().parents[3] / "scenarios"
@@ -33,7 +33,7 @@ def test_it_loads_and_says_what_it_shows(path, known):
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
 def test_its_models_can_be_built_with_their_options(path, known):
     for use in load_scenario(path, known=known).scenario.models.values():
-        assert build(use.source, **use.options).parameters() > 0
+        assert load_model(use.source, directory=path.parent, options=use.options).parameters() > 0
 
 
 def test_the_index_lists_every_scenario_and_nothing_else():
@@ -50,4 +50,4 @@ def test_what_the_themes_promise(known):
     assert {stage.repeat for stage in loaded["voice_assistant"].scenario.workloads["microphone"].pipeline} > {1}
     maintenance = loaded["predictive_maintenance"]
     assert maintenance.device.category == "microcontroller"
-    assert sum(build(use.source, **use.options).parameters() for use in maintenance.scenario.models.values()) < 1_000_000
+    assert sum(load_model(use.source, directory=SCENARIOS, options=use.options).parameters() for use in maintenance.scenario.models.values()) < 1_000_000

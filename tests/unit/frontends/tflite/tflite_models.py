@@ -13,6 +13,16 @@ TYPES = {"f4": 0, "f2": 1, "i4": 2, "u1": 3, "i8": 4, "b1": 6, "i2": 7, "i1": 9}
 
 
 @dataclass
+class Sparse:
+    """SparsityParameters. ``levels``: (dense size, segments, indices), the latter two None for a dense one; ``index_kind``: of SparseIndexVector."""
+
+    order: tuple[int, ...]
+    block_map: tuple[int, ...]
+    levels: tuple[tuple[int, Any, Any], ...]
+    index_kind: int = 1
+
+
+@dataclass
 class T:
     """A tensor; ``data``: stored values; ``kind``: TensorType where the data's type does not tell it."""
 
@@ -24,7 +34,7 @@ class T:
     zero: tuple[int, ...] = ()
     axis: int = 0
     variable: bool = False
-    sparse: bool = False
+    sparse: bool | Sparse = False
 
 
 @dataclass
@@ -99,7 +109,9 @@ def _tensor(builder: flatbuffers.Builder, name_text: str, tensor: T, buffer: int
         tflite.QuantizationParametersAddZeroPoint(builder, zero)
         tflite.QuantizationParametersAddQuantizedDimension(builder, tensor.axis)
         quantization = tflite.QuantizationParametersEnd(builder)
-    if tensor.sparse:
+    if isinstance(tensor.sparse, Sparse):
+        sparsity = _sparsity(builder, tensor.sparse)
+    elif tensor.sparse:
         tflite.SparsityParametersStart(builder)
         sparsity = tflite.SparsityParametersEnd(builder)
     tflite.TensorStart(builder)
@@ -113,6 +125,38 @@ def _tensor(builder: flatbuffers.Builder, name_text: str, tensor: T, buffer: int
     if tensor.variable:
         tflite.TensorAddIsVariable(builder, True)
     return tflite.TensorEnd(builder)
+
+
+_INDEX_VECTORS = {1: ("Int32Vector", np.int32), 2: ("Uint16Vector", np.uint16), 3: ("Uint8Vector", np.uint8)}
+
+
+def _sparsity(builder: flatbuffers.Builder, sparse: Sparse) -> int:
+    name, dtype = _INDEX_VECTORS[sparse.index_kind]
+    levels = []
+    for size, *parts in sparse.levels:
+        offsets = []
+        for values in parts:
+            if values is not None:
+                vector = _vector(builder, values, dtype)
+                getattr(tflite, f"{name}Start")(builder)
+                getattr(tflite, f"{name}AddValues")(builder, vector)
+                offsets.append(getattr(tflite, f"{name}End")(builder))
+        tflite.DimensionMetadataStart(builder)
+        tflite.DimensionMetadataAddFormat(builder, 1 if offsets else 0)
+        tflite.DimensionMetadataAddDenseSize(builder, size)
+        if offsets:
+            tflite.DimensionMetadataAddArraySegmentsType(builder, sparse.index_kind)
+            tflite.DimensionMetadataAddArraySegments(builder, offsets[0])
+            tflite.DimensionMetadataAddArrayIndicesType(builder, sparse.index_kind)
+            tflite.DimensionMetadataAddArrayIndices(builder, offsets[1])
+        levels.append(tflite.DimensionMetadataEnd(builder))
+    order, block_map = _vector(builder, sparse.order, np.int32), _vector(builder, sparse.block_map, np.int32)
+    dimensions = _tables(builder, levels)
+    tflite.SparsityParametersStart(builder)
+    tflite.SparsityParametersAddTraversalOrder(builder, order)
+    tflite.SparsityParametersAddBlockMap(builder, block_map)
+    tflite.SparsityParametersAddDimMetadata(builder, dimensions)
+    return tflite.SparsityParametersEnd(builder)
 
 
 def _operator(builder: flatbuffers.Builder, op: Op, code: int) -> int:

@@ -14,7 +14,7 @@ from sim.graph.work import op_work, total_macs
 
 def linear_macs_per_token(model: Decoder) -> int:
     attention = model.hidden * model.head_width * (2 * model.heads + 2 * model.kv_heads)
-    return model.layers * (attention + 3 * model.hidden * model.feed_forward)
+    return model.layers * (attention + (3 if model.gated else 2) * model.hidden * model.feed_forward)
 
 
 def attention_macs(model: Decoder, tokens: int, length: int) -> int:
@@ -41,7 +41,10 @@ def test_prefill_runs_the_output_matrix_for_the_last_position_only(name: str) ->
 def test_parameters_are_the_closed_form_with_tied_embeddings_once(name: str) -> None:
     model = CONFIGS[name]
     biases = model.layers * model.head_width * (model.heads + 2 * model.kv_heads) if model.qkv_bias else 0
-    norms = (2 * model.layers + 1) * model.hidden
+    norms = ((4 if model.post_norms else 2) * model.layers + 1) * model.hidden + (2 * model.layers * model.head_width if model.qk_norm else 0)
+    if not model.gated:  # one layer norm a block and the last, each with shift and scale; biases of every product
+        norms = (2 * model.layers + 2) * model.hidden
+        biases += model.layers * (model.hidden + model.feed_forward + model.hidden) + model.vocabulary
     embeddings = model.hidden * model.vocabulary * (1 if model.tied else 2)
     assert build(name).parameters() == linear_macs_per_token(model) + biases + norms + embeddings
 

@@ -20,6 +20,10 @@ resnext101 wide_resnet50 vgg11 vgg16 vgg19 densenet121 densenet169 googlenet inc
 mobilevit_s mobilevit_xs mobilevit_xxs bert_base distilbert mobilebert whisper_tiny_encoder whisper_tiny_decoder whisper_base_encoder
 whisper_base_decoder whisper_small_encoder whisper_small_decoder tinyllama_1.1b llama3.2_1b llama3.2_3b llama3_8b qwen2.5_0.5b qwen2.5_1.5b qwen2.5_3b
 gemma_2b phi3.5_mini ds_cnn fc_autoencoder lstm gru unet deeplab_v3_plus ssd_mobilenet_v1 ssd_mobilenet_v2 yolov3_tiny yolov4_tiny yolov5n yolov8n
+alexnet proxylessnas_mobile efficientnet_v2_b0 mobilenet_v3_large_first regnet_x_3.2gf beit_base levit_128s nasbench201 mobilenet_v1_ssd_voc
+squeezenet_ssd_voc mobilenet_v1_yolo_voc mobilenet_v2_yolov3_voc yolo_fastest_1.1 yolo_fastest_v2 fastestdet nanodet_m blazeface yolov5mu yolov3_tinyu
+yolo11n yolox_s midas_small quicksrnet_small quicksrnet_medium quicksrnet_large sesr_m5 real_esrgan_general_x4v3 yamnet albert_base electra_base
+bert_large nomic_embed_text
 """
 
 
