@@ -8,14 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from device_models.catalog.catalog import read_device
 from device_models.spec import DeviceSpec
+from sim.fidelity.bench_board import RECALLED, UNUSED, bench_board
 
 DATA = Path(__file__).resolve().parent / "data"
 UNIT = "cpu"
 _LABEL = {"source": "ncnn_fit", "kind": "datasheet", "note": "as the published table labels the device"}
-_RECALLED = {"source": "none", "kind": "estimated", "note": "recalled, unconfirmed"}
-_UNUSED = {"source": "none", "kind": "estimated", "note": "not needed for latencies"}
 _LITTLE, _ALL = "_little", "_all"  # after the name where all cores ran, or where the little ones were asked for
 _FORMATS = ("float32", "float16", "int8")
 Row = dict[str, str]
@@ -64,27 +62,8 @@ def specification(device: str, powersave: int, threads: int) -> DeviceSpec:
     used = chosen_clusters(device, powersave, threads)
     first = used[0]
     clock = core_clocks_hz(first)[0]
-    raw: dict[str, Any] = {
-        "name": device + (_ALL if len(used) > 1 else _LITTLE if powersave == 1 else ""),
-        "title": first["label"],
-        "category": "board",
-        "units": {UNIT: _unit(used)},
-        "domains": {UNIT: {"operating_points": [{"frequency": {"value": f"{clock!r} Hz", **_LABEL}}]}},
-        "memory": {
-            "type": "DRAM",
-            "bandwidth": {"value": f"{first['bandwidth_gb_s']} GB/s", **_RECALLED},
-            "capacity": {"value": "64 GiB", **_UNUSED},
-            "energy": {"value": "50 pJ/B", **_UNUSED},
-        },
-        "storage": {"type": "flash", "read_bandwidth": {"value": "1 GB/s", **_UNUSED}, "capacity": {"value": "256 GB", **_UNUSED}},
-        "base_power": {"value": "1 W", **_UNUSED},
-        "thermal": {
-            "nodes": {"soc": {"heat_capacity": {"value": "100 J/K", **_UNUSED}, "heated_by": [UNIT]}},
-            "links": [{"between": ["soc", "ambient"], "resistance": {"value": "1 K/W", **_UNUSED}}],
-        },
-        "runtimes": ["ncnn"],
-    }
-    return read_device(raw)
+    name = device + (_ALL if len(used) > 1 else _LITTLE if powersave == 1 else "")
+    return bench_board(name, first["label"], UNIT, _unit(used), {"value": f"{clock!r} Hz", **_LABEL}, first["bandwidth_gb_s"])
 
 
 def _unit(used: Sequence[Row]) -> dict[str, Any]:
@@ -97,10 +76,10 @@ def _unit(used: Sequence[Row]) -> dict[str, Any]:
         "core": first["core"],
         "cores": {"value": len(speeds), **_LABEL},
         "core_speeds": [] if min(speeds) == 1.0 else [{"value": speed, **_LABEL} for speed in speeds],
-        "macs_per_cycle": {**_RECALLED, "values": {name: float(first[name]) for name in _FORMATS if first[name]}},
+        "macs_per_cycle": {**RECALLED, "values": {name: float(first[name]) for name in _FORMATS if first[name]}},
         "domain": UNIT,
-        "on_chip": {"value": f"{first['last_level_mib']} MiB", **_RECALLED},
-        "power": {"dynamic_capacitance": {"value": "1 nF", **_UNUSED}},
+        "on_chip": {"value": f"{first['last_level_mib']} MiB", **RECALLED},
+        "power": {"dynamic_capacitance": {"value": "1 nF", **UNUSED}},
     }
 
 

@@ -13,14 +13,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from device_models.catalog.catalog import read_device
 from device_models.spec import DeviceSpec
 from sim.fidelity import cpu_devices
+from sim.fidelity.bench_board import RECALLED, UNUSED, bench_board
 
 DATA = Path(__file__).resolve().parent / "data"
 UNIT, CPU = "gpu", cpu_devices.UNIT
-_RECALLED = {"source": "none", "kind": "estimated", "note": "recalled, unconfirmed"}
-_UNUSED = {"source": "none", "kind": "estimated", "note": "not needed for latencies"}
 
 
 @cache
@@ -34,27 +32,8 @@ def rows() -> dict[str, dict[str, str]]:
 def specification(device: str) -> DeviceSpec:
     """The device with its GPU and CPU and no fitted parameter. Raises KeyError for an unknown device."""
     row, cpu = rows()[device], cpu_devices.specification(device, 2, 1)
-    raw: dict[str, Any] = {
-        "name": device,
-        "title": row["label"],
-        "category": "board",
-        "units": {UNIT: _unit(row)},
-        "domains": {UNIT: {"operating_points": [{"frequency": {"value": f"{row['clock_ghz']} GHz", **_RECALLED}}]}},
-        "memory": {
-            "type": "DRAM",
-            "bandwidth": {"value": f"{row['bandwidth_gb_s']} GB/s", **_RECALLED},
-            "capacity": {"value": "64 GiB", **_UNUSED},
-            "energy": {"value": "50 pJ/B", **_UNUSED},
-        },
-        "storage": {"type": "flash", "read_bandwidth": {"value": "1 GB/s", **_UNUSED}, "capacity": {"value": "256 GB", **_UNUSED}},
-        "base_power": {"value": "1 W", **_UNUSED},
-        "thermal": {
-            "nodes": {"soc": {"heat_capacity": {"value": "100 J/K", **_UNUSED}, "heated_by": [UNIT]}},
-            "links": [{"between": ["soc", "ambient"], "resistance": {"value": "1 K/W", **_UNUSED}}],
-        },
-        "runtimes": ["ncnn"],
-    }
-    gpu = read_device(raw)
+    frequency = {"value": f"{row['clock_ghz']} GHz", **RECALLED}
+    gpu = bench_board(device, row["label"], UNIT, _unit(row), frequency, row["bandwidth_gb_s"])
     return gpu.model_copy(update={"units": {**gpu.units, **cpu.units}, "domains": {**gpu.domains, **cpu.domains}})
 
 
@@ -63,9 +42,9 @@ def _unit(row: dict[str, str]) -> dict[str, Any]:
         "kind": "gpu",
         "title": row["gpu"],
         "cost_class": row["cost_class"],
-        "cores": {"value": int(row["cores"]), **_RECALLED},
-        "macs_per_cycle": {**_RECALLED, "values": {name: float(row[name]) for name in ("float32", "float16")}},
+        "cores": {"value": int(row["cores"]), **RECALLED},
+        "macs_per_cycle": {**RECALLED, "values": {name: float(row[name]) for name in ("float32", "float16")}},
         "domain": UNIT,
-        "on_chip": {"value": f"{row['on_chip_mib']} MiB", **_RECALLED},
-        "power": {"dynamic_capacitance": {"value": "1 nF", **_UNUSED}},
+        "on_chip": {"value": f"{row['on_chip_mib']} MiB", **RECALLED},
+        "power": {"dynamic_capacitance": {"value": "1 nF", **UNUSED}},
     }

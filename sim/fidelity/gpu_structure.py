@@ -13,6 +13,7 @@ from device_models.catalog.catalog import cost_classes
 from device_models.figure import Figure
 from device_models.map_fit import SOFT_SCALE
 from device_models.spec import DeviceSpec
+from sim.fidelity import folds as folds_file
 from sim.fidelity.cpu_factors import NOISE, fit_factors
 from sim.fidelity.cpu_features import with_structure
 from sim.fidelity.cpu_structure import Parameter
@@ -46,19 +47,12 @@ def parameters() -> tuple[Parameter, ...]:
 @cache
 def folds() -> dict[str, np.ndarray]:
     """Natural logarithms of the parameters fitted without something, by its name (``all``, ``family resnet``, ``gpu gm20b``), ``[parameters]``."""
-    with _FOLDS.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    names = [name for name in rows[0] if name not in ("cost_class", "table", "names")]
-    return {name: np.log([float(row[name]) for row in rows]) for name in names}
+    return folds_file.read_folds(_FOLDS)
 
 
 def write_folds(fits: dict[str, np.ndarray]) -> None:
     """Write what :func:`folds` reads."""
-    with _FOLDS.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["cost_class", "table", "names", *fits])
-        for position, parameter in enumerate(parameters()):
-            writer.writerow([*parameter.key, *(f"{np.exp(fit[position]):.4g}" for fit in fits.values())])
+    folds_file.write_folds(_FOLDS, (parameter.key for parameter in parameters()), fits)
 
 
 def prior_means() -> np.ndarray:
