@@ -11,7 +11,8 @@ from device_models.kernel_costs import KernelCosts
 from device_models.spec import DeviceSpec
 from device_models.work import KernelWork, Kind, Work
 from sim.compiler.program import Kernels, MemoryPlan, Program, Segment
-from sim.runtime.engine import Deployment, Engine
+from sim.runtime.deployment import Deployment
+from sim.runtime.engine import Engine
 from sim.scenario.model import Scenario
 from sim.trace import Trace
 

@@ -11,7 +11,7 @@ from sim.compiler import compile_code
 from sim.compiler.program import Program
 from sim.experiment.simulate import Experiment
 from sim.fidelity.case import Case
-from sim.runtime.engine import Deployment
+from sim.runtime.deployment import Deployment
 from sim.scenario.loading import LoadedScenario
 from sim.scenario.model import CodeWork, Scenario
 

@@ -19,7 +19,7 @@ from sim.experiment.simulate import Experiment
 from sim.fidelity.case import Case, Metric
 from sim.fidelity.given import power_at_point_w, with_latency
 from sim.frontends.load import load_model
-from sim.runtime.engine import Deployment
+from sim.runtime.deployment import Deployment
 from sim.scenario.loading import LoadedScenario
 from sim.scenario.model import ModelUse, Scenario
 from sim.trace import Status

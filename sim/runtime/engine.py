@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import gc
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from device_models.spec import DeviceSpec
-from sim.compiler.program import Program
 from sim.runtime.battery import BatteryEnded, RunningBattery
 from sim.runtime.board import Board, ThermalRunaway
 from sim.runtime.climate import cooled
 from sim.runtime.clock import OBSERVERS, Clock
+from sim.runtime.deployment import Deployment
 from sim.runtime.memory import Instance, Residency
 from sim.runtime.plans import Planner
 from sim.runtime.recorder import Recorder
@@ -27,22 +26,6 @@ from sim.trace import Trace
 Progress = Callable[[float], None]
 POWER_ROWS = 500  # rows of each power counter: its mean over such a part of the run
 _PROGRESS_STEPS = 200
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """What runs where: the programs of a scenario.
-
-    ``programs``: in the order of ``Trace.programs``. ``stages``: for each workload, each stage's position in ``programs``; None for
-    a transfer by radio.
-    ``at_start``: per program, whether it is loaded before the run; None for user code, which is not loaded at all.
-    ``names``: of the programs in the trace; their own if empty.
-    """
-
-    programs: tuple[Program, ...]
-    stages: Mapping[str, Sequence[int | None]]
-    at_start: tuple[bool | None, ...]
-    names: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -89,11 +72,11 @@ class Engine:
         self._sampled_j = [0.0] * len(self._power_counters)
         self._sampled_s = 0.0
         self.instances = [None if loads is None else Instance(program, loads) for program, loads in zip(deployment.programs, deployment.at_start, strict=True)]
-        used = {position for stages in deployment.stages.values() for position in stages}
+        used = deployment.used()
         resident = [instance for position, instance in enumerate(self.instances) if instance is not None and position in used]
         self.residency = Residency(self.clock, device, resident, scenario.memory.when_full == "evict", self._memory_changed, self.board.storage_reads)
         self.residency.check()
-        self.planner = Planner(self.board, deployment.programs, self.instances)
+        self.planner = Planner(self.board, deployment, self.instances, self.residency)
         self.sources = self._sources()
 
     def _battery(self) -> RunningBattery | None:
@@ -107,7 +90,7 @@ class Engine:
         number = itertools.count().__next__
         sources, stage = [], 0
         for index, (name, workload) in enumerate(self.scenario.workloads.items()):
-            plans = self.planner.plans(workload, self.deployment.stages[name], stage)
+            plans = self.planner.plans(name, workload, stage)
             stage += len(plans)
             sources.append(Source(self.clock, self.recorder, index, name, workload, plans, self.residency, number))
         return sources
@@ -123,6 +106,8 @@ class Engine:
         if self.battery is not None:
             self.battery.start(self.board.power.mix.total_w)
             self.board.power.battery = self.battery.drawn
+        for server in self.planner.servers:
+            server.start(self.scenario.seed if seed is None else seed)
         for source in self.sources:
             source.start(self.scenario.seed if seed is None else seed, self.duration_s, self.directory)
         self.clock.at(self.duration_s / self.power_rows, OBSERVERS, self._sample_power)
@@ -162,6 +147,8 @@ class Engine:
                 unit.close_piece(unit.running, end_s, unit.row_now(unit.running))
         for radio in self.board.radios.values():
             radio.finish()
+        for server in self.planner.servers:
+            server.finish()
         for source in self.sources:
             source.stop(end_s)
         self._record_power()

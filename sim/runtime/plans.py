@@ -2,47 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Protocol
 
 from sim.compiler.program import Program, Segment
 from sim.runtime.board import Board
-from sim.runtime.memory import Instance
+from sim.runtime.deployment import Deployment
+from sim.runtime.memory import Instance, Residency
 from sim.runtime.request import StagePlan, StageSegment
 from sim.runtime.timing import SegmentTimings
-from sim.scenario.model import RadioStage, Workload
+from sim.scenario.model import CodeStage, ModelStage, RadioStage, Workload
+
+
+@dataclass(frozen=True)
+class PlanAt:
+    """A stage to plan: its workload, its position there and in ``Trace.stages``, and the positions of its programs."""
+
+    workload: str
+    position: int
+    index: int
+    main: int | None
+    others: Mapping[str, int]
+
+
+class StartedServer(Protocol):
+    """A server that is told when the run begins and ends."""
+
+    def start(self, seed: int) -> None:
+        """The run begins."""
+
+    def finish(self) -> None:
+        """The run is over."""
 
 
 class Planner:
-    """Makes one set of timings per program and shares it between the stages that run it."""
+    """Makes one set of timings per program and shares it between the stages that run it. ``servers``: of stages that have one of their own."""
 
-    def __init__(self, board: Board, programs: Sequence[Program], instances: Sequence[Instance | None]) -> None:
-        self._board, self._programs, self._instances = board, programs, instances
+    def __init__(self, board: Board, deployment: Deployment, instances: Sequence[Instance | None], residency: Residency) -> None:
+        self.board, self.instances, self.residency = board, instances, residency
+        self.servers: list[StartedServer] = []
+        self._deployment = deployment
         self._bound: dict[int, tuple[StageSegment, ...]] = {}
         self.timings: list[tuple[str, SegmentTimings]] = []  # (unit, timings) of all segments, cold ones included
 
-    def plans(self, workload: Workload, programs: Sequence[int | None], first_stage: int) -> list[StagePlan]:
-        """The stages of a workload; ``programs`` holds each stage's position among the programs, None for transfers."""
-        plans = []
-        for offset, (stage, position) in enumerate(zip(workload.pipeline, programs, strict=True)):
-            if isinstance(stage, RadioStage):
-                plans.append(self._transfer(first_stage + offset, stage))
-                continue
-            assert position is not None
-            segments = self._segments(position)
-            roots = tuple(segment.timings.index for segment in segments if not segment.waits_for)
-            run_s = max(segment.rank_s for segment in segments)
-            plans.append(StagePlan(first_stage + offset, segments, roots, self._instances[position], stage.repeat, run_s))
+    def plans(self, name: str, workload: Workload, first_stage: int) -> list[StagePlan]:
+        """The stages of the workload ``name``; the first has the position ``first_stage`` in ``Trace.stages``."""
+        mains = self._deployment.stages[name]
+        plans = [
+            stage_plan(stage, PlanAt(name, offset, first_stage + offset, mains[offset], self._deployment.others_of(name, offset)), self)
+            for offset, stage in enumerate(workload.pipeline)
+        ]
         _rank_stages(plans, workload.stage_dependencies())
         return plans
 
-    def _transfer(self, index: int, stage: RadioStage) -> StagePlan:
-        radio, sent, received = self._board.radios[stage.radio], float(stage.send_bytes), float(stage.receive_bytes)
-        run_s = sum(radio.shortest_s(sent, received))
-        return StagePlan(index, (), (), None, stage.repeat, run_s, radio=radio, sent_bytes=sent, received_bytes=received)
+    def program_plan(self, position: int, at: PlanAt, repeat: int = 1) -> StagePlan:
+        """A stage that runs the program at ``position`` on its units."""
+        segments = self._segments(position)
+        roots = tuple(segment.timings.index for segment in segments if not segment.waits_for)
+        run_s = max(segment.rank_s for segment in segments)
+        return StagePlan(at.index, segments, roots, self.instances[position], repeat, run_s)
 
     def _segments(self, position: int) -> tuple[StageSegment, ...]:
         if position not in self._bound:
-            self._bound[position] = self._bind(position, self._programs[position])
+            self._bound[position] = self._bind(position, self._deployment.programs[position])
         return self._bound[position]
 
     def _bind(self, position: int, program: Program) -> tuple[StageSegment, ...]:
@@ -50,11 +74,11 @@ class Planner:
         timings = [self._timings(position, segment, 0.0) for segment in program.segments]
         rank_s = [0.0] * len(timings)
         for index in reversed(range(len(timings))):  # segments are in an order that respects ``after``
-            unit = self._board.unit(program.segments[index].unit)
+            unit = self.board.unit(program.segments[index].unit)
             rank_s[index] = timings[index].at(unit.domain.frequencies_hz[-1], 1.0).total_s + max((rank_s[other] for other in feeds[index]), default=0.0)
         return tuple(
             StageSegment(
-                self._board.unit(segment.unit),
+                self.board.unit(segment.unit),
                 timings[index],
                 self._timings(position, segment, program.first_inference_s) if not segment.after and program.first_inference_s else timings[index],
                 len(segment.after),
@@ -65,10 +89,30 @@ class Planner:
         )
 
     def _timings(self, position: int, segment: Segment, extra_s: float) -> SegmentTimings:
-        unit = self._board.unit(segment.unit)
-        timings = SegmentTimings(len(self.timings) + 1, position, segment, self._board.device.memory, self._board.power_law(unit.index), extra_s)
+        unit = self.board.unit(segment.unit)
+        timings = SegmentTimings(len(self.timings) + 1, position, segment, self.board.device.memory, self.board.power_law(unit.index), extra_s)
         self.timings.append((segment.unit, timings))
         return timings
+
+
+@singledispatch
+def stage_plan(stage: object, at: PlanAt, planner: Planner) -> StagePlan:
+    """How a stage is run. One function for each kind of stage is registered here."""
+    raise TypeError(f"nobody runs a {type(stage).__name__}")
+
+
+@stage_plan.register(ModelStage)
+@stage_plan.register(CodeStage)
+def _program(stage: ModelStage | CodeStage, at: PlanAt, planner: Planner) -> StagePlan:
+    assert at.main is not None
+    return planner.program_plan(at.main, at, stage.repeat)
+
+
+@stage_plan.register
+def _transfer(stage: RadioStage, at: PlanAt, planner: Planner) -> StagePlan:
+    radio, sent, received = planner.board.radios[stage.radio], float(stage.send_bytes), float(stage.receive_bytes)
+    run_s = sum(radio.shortest_s(sent, received))
+    return StagePlan(at.index, (), (), None, stage.repeat, run_s, server=radio, sent_bytes=sent, received_bytes=received)
 
 
 def _rank_stages(plans: list[StagePlan], dependencies: Sequence[tuple[int, ...]]) -> None:

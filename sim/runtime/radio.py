@@ -55,7 +55,7 @@ class Radio:
         queue = self._queue
         while queue:
             run = queue.popleft()
-            if run.may_transfer():
+            if run.may_be_served():
                 self._begin(run)
                 return True
         return False

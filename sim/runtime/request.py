@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from sim.runtime.execution import Execution
 from sim.runtime.memory import Instance
 from sim.runtime.timing import SegmentTimings
 
 if TYPE_CHECKING:
-    from sim.runtime.radio import Radio
     from sim.runtime.source import Source
     from sim.runtime.unit import ComputeUnit
 
@@ -29,11 +28,19 @@ class StageSegment:
     rank_s: float
 
 
+class StageServer(Protocol):
+    """Runs stages in a way of its own, such as a radio, or a queue that makes batches."""
+
+    def submit(self, run: StageRun) -> None:
+        """A stage has come. The server asks ``run.may_be_served`` when it takes it up, and calls ``run.run_done`` when it is through."""
+
+
 @dataclass(slots=True, eq=False)
 class StagePlan:
     """A stage of a workload. ``instance`` is None for user code, which takes no memory here. ``after_s``: ranks what follows it.
 
-    A stage with a ``radio`` has no segments; its bytes are of one transfer.
+    A stage with a ``server`` goes there instead of to the units of its segments; the bytes are of one transfer by radio.
+    ``choose``: called when a request enters the stage, gives the plan to follow in place of this one.
     """
 
     index: int  # into Trace.stages
@@ -43,7 +50,8 @@ class StagePlan:
     repeat: int
     run_s: float  # one run over its longest path
     after_s: float = 0.0
-    radio: Radio | None = None
+    server: StageServer | None = None
+    choose: Callable[[Request], StagePlan] | None = None
     sent_bytes: float = 0.0
     received_bytes: float = 0.0
 
@@ -80,7 +88,8 @@ class Request:
             self.enter(stage)
 
     def enter(self, stage: int) -> None:
-        StageRun(self, self.source.plans[stage], stage).begin()
+        plan = self.source.plans[stage]
+        StageRun(self, plan if plan.choose is None else plan.choose(self), stage).begin()
 
     def stage_done(self, stage: int) -> None:
         self.unfinished -= 1
@@ -111,8 +120,8 @@ class StageRun:
 
     def begin(self) -> None:
         """One run of the program, or one transfer."""
-        if self.plan.radio is not None:
-            self.plan.radio.submit(self)
+        if self.plan.server is not None:
+            self.plan.server.submit(self)
             return
         segments = self.plan.segments
         self.unfinished = len(segments)
@@ -144,8 +153,8 @@ class StageRun:
             execution.begins_request = True
         return True
 
-    def may_transfer(self) -> bool:
-        """Asked when a radio takes it from its queue: not if its request was given up."""
+    def may_be_served(self) -> bool:
+        """Asked when a server takes it from its queue: not if its request was given up."""
         request = self.request
         if request.ended:
             return False

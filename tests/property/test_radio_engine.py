@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from device_models.radio import STATES
-from sim.runtime.engine import Deployment, Engine
+from sim.runtime.deployment import Deployment
+from sim.runtime.engine import Engine
 from sim.scenario.model import RadioStage, Scenario
 from sim.trace import Status, Trace
 

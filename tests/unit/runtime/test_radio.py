@@ -13,7 +13,8 @@ from device_models.battery_spec import BatterySpec
 from device_models.catalog.radios import radio_names
 from device_models.radio import STATES, RadioSpec, Transfer, energy_j, phases
 from sim.experiment.simulate import simulate
-from sim.runtime.engine import Deployment, Engine
+from sim.runtime.deployment import Deployment
+from sim.runtime.engine import Engine
 from sim.scenario.model import RadioStage, Scenario
 from sim.trace import Status, Trace
 
