@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from sim.cli.loading import load
+    from sim.cli.loading import load, load_study
+
+    study = load_study(args.scenario, args.overrides, args.seed)
+    if study is not None:
+        return int(import_module(f"sim.cli.study_{study.kind}").run(args, study))
     from sim.report.budgets import is_valid, judge
     from sim.report.console import report_width, stream_glyphs
     from sim.report.metrics import measure

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from device_models.spec import DeviceSpec
 from sim.errors import EdgesimError, Problem
@@ -78,17 +78,39 @@ def load_scenario(
     ``directory``: where relative files are; the scenario's folder, or the current one, if absent.
     Raises EdgesimError with all problems found.
     """
+    read = read_source(source, overrides, seed)
+    folder = read.directory if directory is None else FilePath(directory)
+    scenario, device, found = _validated(read.data, read.places, known or Known(), folder)
+    if read.problems or found or scenario is None or device is None:
+        raise EdgesimError(in_order(read.problems, found))
+    return LoadedScenario(scenario, device, folder, read.file, read.places)
+
+
+@dataclass(frozen=True)
+class Read:
+    """The plain data of a file, text or mapping, with changes asked for on the command line, and what was wrong in reading them."""
+
+    data: Any
+    places: Places
+    problems: list[Problem]
+    file: str
+    directory: FilePath
+
+
+def read_source(
+    source: str | FilePath | Mapping[str, Any],
+    overrides: Iterable[str] = (),
+    seed: int | None = None,
+    model: Callable[[Any], type[BaseModel]] = lambda data: Scenario,
+) -> Read:
+    """Read without judging what it means; see :func:`load_scenario`. ``model``: what the plain data are to become."""
     document, file, folder = _read(source)
-    folder = folder if directory is None else FilePath(directory)
     data, places, problems = document.data, document.places, list(document.problems)
-    problems += apply_overrides(data, places, overrides)
+    problems += apply_overrides(data, places, overrides, model(data))
     if seed is not None and isinstance(data, dict):
         data["seed"] = seed
         places.replace(("seed",), Places.everywhere(seed, Place("--seed", below=("seed",)), ("seed",)))
-    scenario, device, found = _validated(data, places, known or Known(), folder)
-    if problems or found or scenario is None or device is None:
-        raise EdgesimError(_in_order(problems, found))
-    return LoadedScenario(scenario, device, folder, file, places)
+    return Read(data, places, problems, file, folder)
 
 
 def _read(source: str | FilePath | Mapping[str, Any]) -> tuple[YamlDocument, str, FilePath]:
@@ -137,7 +159,7 @@ def _validated(data: Any, places: Places, known: Known, folder: FilePath) -> tup
     return scenario, device, problems
 
 
-def _in_order(of_text: list[Problem], of_meaning: list[Problem]) -> list[Problem]:
+def in_order(of_text: list[Problem], of_meaning: list[Problem]) -> list[Problem]:
     """By file and place, each once; what could not be read as YAML is not also reported as a wrong value."""
     unreadable = {(problem.file, problem.line, problem.column) for problem in of_text if problem.line}
     kept = [problem for problem in of_meaning if (problem.file, problem.line, problem.column) not in unreadable]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from pydantic import BaseModel
+
 from sim.errors import EdgesimError, Problem
 from sim.registry import near_names
 from sim.scenario.model import Scenario
@@ -16,21 +18,23 @@ from sim.scenario.yaml_source import parse_yaml
 _SHORT_FORMS: dict[Path, str] = {("device",): "base", ("scheduler",): "default", ("radios", "*"): "base"}
 
 
-def apply_overrides(data: Any, places: Places, overrides: Iterable[str]) -> list[Problem]:
+def apply_overrides(data: Any, places: Places, overrides: Iterable[str], model: type[BaseModel] = Scenario) -> list[Problem]:
     """Set each ``PATH=VALUE`` in ``data``; its place becomes ``--set PATH``. Returns what is wrong with the overrides themselves.
+
+    ``model``: what the data are to become, for the names of keys that were left out.
 
     The value is YAML (``30 GB/s``, ``[npu, cpu]``, ``{base: pixel_6}``); entries of lists are addressed by position, from 0.
     """
     problems: list[Problem] = []
     for override in overrides:
         try:
-            _apply(data, places, override)
+            _apply(data, places, override, model)
         except EdgesimError as error:
             problems += error.problems
     return problems
 
 
-def _apply(data: Any, places: Places, override: str) -> None:
+def _apply(data: Any, places: Places, override: str, model: type[BaseModel]) -> None:
     dotted_path, equals, text = override.partition("=")
     dotted_path = dotted_path.strip()
     source = f"--set {dotted_path}"
@@ -39,7 +43,7 @@ def _apply(data: Any, places: Places, override: str) -> None:
     value = _value(text.strip(), source)
     if not isinstance(data, dict):
         raise EdgesimError(Problem(source, what="the scenario is not a mapping"))
-    path = _set(data, places, _parts(data, dotted_path), value, source)
+    path = _set(data, places, _parts(data, dotted_path), value, source, model)
     places.replace(path, Places.everywhere(value, Place(source, below=path), path))
 
 
@@ -70,13 +74,13 @@ def _inside(value: Any, part: str) -> Any:
     return value[int(part)] if isinstance(value, list) and part.isdecimal() and len(part) < 10 and int(part) < len(value) else None
 
 
-def _set(data: dict[str, Any], places: Places, parts: list[str], value: Any, source: str) -> Path:
+def _set(data: dict[str, Any], places: Places, parts: list[str], value: Any, source: str, model: type[BaseModel]) -> Path:
     inside: Any = data
     path: Path = ()
     for part in parts[:-1]:
         key = _key(inside, part, path, source)
         if isinstance(inside, dict) and inside.get(key) is None:
-            inside[key] = _created(inside, str(key), path, source)
+            inside[key] = _created(inside, str(key), path, source, model)
             new = (*path, key)
             places.replace(new, Places.everywhere({}, Place(source, below=new), new))
         elif isinstance(inside[key], str) and (long_key := _SHORT_FORMS.get((*path, key), _SHORT_FORMS.get((*path, "*")))):
@@ -100,14 +104,14 @@ def _key(inside: Any, part: str, path: Path, source: str) -> str | int:
     return int(part)
 
 
-def _created(inside: dict[str, Any], key: str, path: Path, source: str) -> dict[str, Any]:
+def _created(inside: dict[str, Any], key: str, path: Path, source: str, model: type[BaseModel]) -> dict[str, Any]:
     """A mapping that the scenario left out, such as ``budgets``; names that the user chooses are not made up.
 
     What a device has is checked when the change is merged into it, and the names in ``budgets.per`` with the workloads.
     """
-    if path[:1] == ("device",) or path == ("budgets", "per") or key in keys_at(Scenario, path):
+    if path[:1] == ("device",) or path == ("budgets", "per") or key in keys_at(model, path):
         return {}
-    known = {*keys_at(Scenario, path), *inside}
+    known = {*keys_at(model, path), *inside}
     near = near_names(key, known) if known else f"{dotted(path)} is empty"
     raise EdgesimError(Problem(source, what=f"no key {key!r} in {dotted(path) or 'the scenario'}; {near}"))
 
