@@ -1,0 +1,168 @@
+"""Transfers over links that flows share max-min fairly.
+
+Flows of one class (same links, same limit of their own) have the same rate, so a class keeps one account of what each of its flows has
+received, and a flow ends when that account reaches the value it had at the flow's start plus the flow's bytes: an event touches
+the classes that are active, however many flows they have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
+from math import inf
+from typing import Any
+
+from device_models.sharing import max_min_rates
+from sim.runtime.clock import ENDS, SWITCHES, Alarm, Clock
+
+_MOST_CACHED = 10_000
+_ROUNDING = 1e-9  # bytes by which an account may miss a flow's end, relative to the account
+
+
+class Link:
+    """One direction of a connection. ``carried_bytes``: of transfers that have ended."""
+
+    __slots__ = ("busy_s", "capacity_bytes_per_s", "carried_bytes", "flows", "name")
+
+    def __init__(self, name: str, capacity_bytes_per_s: float) -> None:
+        self.name, self.capacity_bytes_per_s = name, capacity_bytes_per_s
+        self.carried_bytes = self.busy_s = 0.0
+        self.flows = 0
+
+
+class FlowClass:
+    """Flows that cross the same links, each with at most ``limit_bytes_per_s``."""
+
+    __slots__ = ("index", "limit_bytes_per_s", "links", "rate_bytes_per_s", "received_bytes", "waiting")
+
+    def __init__(self, index: int, links: Sequence[int], limit_bytes_per_s: float) -> None:
+        self.index, self.links, self.limit_bytes_per_s = index, tuple(links), limit_bytes_per_s
+        self.received_bytes = 0.0  # by each of its flows since the class became active
+        self.rate_bytes_per_s = 0.0
+        self.waiting: list[tuple[float, int, float, Callable[[], None]]] = []  # account at the end, sequence, bytes, what follows
+
+
+class Network:
+    """Links with flows on them. Capacities may change at any time (:meth:`set_capacity`)."""
+
+    def __init__(self, clock: Clock, links: Sequence[Link]) -> None:
+        self.clock, self.links = clock, list(links)
+        self.classes: list[FlowClass] = []
+        self._by_kind: dict[tuple[tuple[int, ...], float], FlowClass] = {}
+        self._active: dict[int, FlowClass] = {}
+        self._rates: dict[tuple[tuple[int, int], ...], list[float]] = {}
+        self._at_s = 0.0
+        self._sequence = 0
+        self._alarm: Alarm | None = None
+        self._settling = False
+
+    def flow_class(self, links: Sequence[int], limit_bytes_per_s: float = inf) -> FlowClass:
+        """The class of flows over these links (positions) with this limit. Raises ValueError where nothing limits them."""
+        if not links and limit_bytes_per_s == inf:
+            raise ValueError("flows need a link or a limit")
+        key = (tuple(links), limit_bytes_per_s)
+        if key not in self._by_kind:
+            self._by_kind[key] = FlowClass(len(self.classes), links, limit_bytes_per_s)
+            self.classes.append(self._by_kind[key])
+        return self._by_kind[key]
+
+    def send(self, kind: FlowClass, size_bytes: float, done: Callable[[], None]) -> None:
+        """A flow of ``size_bytes`` begins; ``done`` is called when its last byte has passed."""
+        self._advance()
+        self._sequence += 1
+        if not kind.waiting:
+            kind.received_bytes = 0.0
+            self._active[kind.index] = kind
+        heappush(kind.waiting, (kind.received_bytes + size_bytes, self._sequence, size_bytes, done))
+        for link in kind.links:
+            self.links[link].flows += 1
+        if not self._settling:
+            self._arm()
+
+    def set_capacity(self, link: int, capacity_bytes_per_s: float) -> None:
+        """From now on; 0 while a link is down."""
+        if self.links[link].capacity_bytes_per_s == capacity_bytes_per_s:
+            return
+        self._advance()
+        self.links[link].capacity_bytes_per_s = capacity_bytes_per_s
+        self._rates.clear()
+        if not self._settling:
+            self._arm()
+
+    def _advance(self) -> None:
+        """Bring the accounts up to now."""
+        seconds = self.clock._now - self._at_s
+        if seconds > 0:
+            for kind in self._active.values():
+                kind.received_bytes += kind.rate_bytes_per_s * seconds
+            for link in self.links:
+                if link.flows:
+                    link.busy_s += seconds
+        self._at_s = self.clock._now
+
+    def _arm(self) -> None:
+        """New rates, and one event at the next end of a flow."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if not self._active:
+            return
+        active = list(self._active.values())
+        rates = self._shared(active)
+        next_s = inf
+        for kind, rate in zip(active, rates, strict=True):
+            kind.rate_bytes_per_s = rate
+            left_bytes = kind.waiting[0][0] - kind.received_bytes
+            if left_bytes <= 0:
+                next_s = 0.0
+            elif rate > 0:
+                next_s = min(next_s, left_bytes / rate)
+        if next_s < inf:
+            self._alarm = Alarm(self.clock, self._at_s + next_s, ENDS, self._ended)
+
+    def _shared(self, active: list[FlowClass]) -> list[float]:
+        key = tuple((kind.index, len(kind.waiting)) for kind in active)
+        rates = self._rates.get(key)
+        if rates is None:
+            capacities = [link.capacity_bytes_per_s for link in self.links]
+            rates = max_min_rates(capacities, [kind.links for kind in active], [kind.limit_bytes_per_s for kind in active], [number for _, number in key])
+            if len(self._rates) >= _MOST_CACHED:
+                self._rates.clear()
+            self._rates[key] = rates
+        return rates
+
+    def _ended(self, _: Any) -> None:
+        """Flows whose account is full have ended; what follows them may begin others at once."""
+        self._alarm = None
+        self._advance()
+        self._settling = True
+        for kind in list(self._active.values()):
+            waiting = kind.waiting
+            while waiting and waiting[0][0] - kind.received_bytes <= self._slack(kind):
+                _, _, size_bytes, done = heappop(waiting)
+                for link in kind.links:
+                    self.links[link].flows -= 1
+                    self.links[link].carried_bytes += size_bytes
+                if not waiting:
+                    del self._active[kind.index]
+                done()
+        self._settling = False
+        self._arm()
+
+    def _slack(self, kind: FlowClass) -> float:
+        """Bytes within which an end has come: rounding of the account, or what passes in less than the clock can tell."""
+        now = self.clock._now
+        return max(_ROUNDING * kind.waiting[0][2], kind.rate_bytes_per_s * 4e-16 * max(now, 1.0), 1e-12)
+
+
+def replay(network: Network, link: int, steps: Any) -> None:
+    """Let a link follow ``steps``: an iterator of (time_s, bytes per second), ascending, from now on."""
+
+    def follow(_: Any = None) -> None:
+        step = next(steps, None)
+        if step is None:
+            return
+        time_s, capacity = step
+        network.clock.at(max(time_s, network.clock._now), SWITCHES, lambda _: (network.set_capacity(link, capacity), follow())[1])
+
+    follow()
