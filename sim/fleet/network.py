@@ -7,7 +7,7 @@ the classes that are active, however many flows they have.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from heapq import heappop, heappush
 from math import inf
 from typing import Any
@@ -155,14 +155,17 @@ class Network:
         return max(_ROUNDING * kind.waiting[0][2], kind.rate_bytes_per_s * 4e-16 * max(now, 1.0), 1e-12)
 
 
-def replay(network: Network, link: int, steps: Any) -> None:
-    """Let a link follow ``steps``: an iterator of (time_s, bytes per second), ascending, from now on."""
+def replay(network: Network, link: int, steps: Iterator[tuple[float, float]]) -> None:
+    """Let a link follow ``steps``: (time_s, bytes per second), ascending, from now on."""
 
-    def follow(_: Any = None) -> None:
+    def next_step() -> None:
         step = next(steps, None)
-        if step is None:
-            return
-        time_s, capacity = step
-        network.clock.at(max(time_s, network.clock._now), SWITCHES, lambda _: (network.set_capacity(link, capacity), follow())[1])
+        if step is not None:
+            time_s, capacity = step
+            network.clock.at(max(time_s, network.clock._now), SWITCHES, lambda _: change(capacity))
 
-    follow()
+    def change(capacity: float) -> None:
+        network.set_capacity(link, capacity)
+        next_step()
+
+    next_step()

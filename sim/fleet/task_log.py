@@ -1,0 +1,32 @@
+"""Every task of a fleet that ended, as columns."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+from sim.trace import Table
+
+
+class TaskStatus(IntEnum):
+    """How a task ended."""
+
+    DONE = 0  # by the way that was chosen
+    FELL_BACK = 1  # on the device, after the server's answer took too long
+    REFUSED = 2  # the server's queue had no room
+
+
+class TaskLog:
+    """Rows in the order of their ends. Seconds by cause: ``near_s`` on the device with waiting, ``up_s``, ``far_s`` at the server with waiting, ``down_s``."""
+
+    def __init__(self) -> None:
+        self._table = Table(kind="h", device="l", way="h", status="b", arrival_s="d", end_s="d", near_s="d", up_s="d", far_s="d", down_s="d", energy_j="d")
+        self.add = self._table.append
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Column name -> array ``[tasks]``."""
+        return self._table.columns()
