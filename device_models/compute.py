@@ -20,6 +20,7 @@ from device_models.cost_gpu import gpu_costs
 from device_models.cost_language import language_npu_costs
 from device_models.cost_mcu import mcu_costs
 from device_models.cost_ort import ort_costs
+from device_models.cost_spiking import SpikeEvents, event_energy_j, spike_events, spiking_costs
 from device_models.kernel_costs import KernelCosts, bound, kernel_activity, kernel_seconds, p_norm
 from device_models.spec import DeviceSpec, DvfsDomain, UnitSpec
 from device_models.work import DType, Kind, Work
@@ -37,10 +38,11 @@ __all__ = [
     "max_frequency_hz",
     "p_norm",
     "peak_macs_per_s",
+    "spiking_events",
     "unit_supports",
 ]
 
-EVERY_FORMAT = ("cpu", "mcu")  # kinds of units that carry all number formats, some in software
+EVERY_FORMAT = ("cpu", "mcu", "neuromorphic")  # kinds of units that carry all number formats, some in software; spikes have none
 LAWS: dict[str, Callable[[Work, CostContext], KernelCosts]] = {
     "cpu": cpu_costs,
     "gpu": gpu_costs,
@@ -48,6 +50,7 @@ LAWS: dict[str, Callable[[Work, CostContext], KernelCosts]] = {
     "mcu": mcu_costs,
     "array": array_costs,
     "ort": ort_costs,
+    "spiking": spiking_costs,
 }
 
 
@@ -116,11 +119,19 @@ def invocation_costs(device: DeviceSpec, unit: str, *, precision: str = "as_stor
     return InvocationCosts(float(fixed), float(table["input_share"]) * per_element, per_element, 0.0)
 
 
+def spiking_events(work: Work, device: DeviceSpec, unit: str) -> tuple[SpikeEvents, dict[str, float]]:
+    """Events of spiking kernels on an event-driven unit, and the energy of each kind of them, J."""
+    context = _context(work, device, unit, 1, None, None, 0.0)
+    events = spike_events(work, context)
+    return events, {kind: float(energy_j.sum()) for kind, energy_j in event_energy_j(events, context).items()}
+
+
 def unit_supports(unit: UnitSpec, dtype: DType) -> bool:
     """Whether the unit's hardware carries a number format. CPUs and microcontrollers carry all of them, some in software.
 
-    float32 runs as float16 on GPUs and NPUs that have only that; int32 and bool move through any integer unit, int64 through
-    GPUs, whose languages all have it; int16 activations need an int16 rate.
+    Neuromorphic units hold weights in a format of their own, whatever the graph says. float32 runs as float16 on GPUs and NPUs that have
+    only that; int32 and bool move through any integer unit, int64 through GPUs, whose languages all have it; int16 activations need an
+    int16 rate.
     """
     if unit.kind in EVERY_FORMAT:
         return True

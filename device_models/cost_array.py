@@ -13,6 +13,7 @@ from device_models.cost_context import CostContext, among, weight_traffic
 from device_models.kernel_costs import KernelCosts
 from device_models.work import DType, Kind, Work
 
+_COUNTED = (Kind.PW, Kind.DW, Kind.C3, Kind.CONV, Kind.FIRST, Kind.GCONV, Kind.FC, Kind.GEMM)  # whose products follow from their shape alone
 _WINDOWED = (Kind.PW, Kind.C3, Kind.CONV, Kind.FIRST, Kind.GCONV, Kind.CONVT)
 
 
@@ -60,4 +61,12 @@ def _padded_macs(work: Work, context: CostContext) -> np.ndarray:
     windowed = np.where(among(work.kind, _WINDOWED), outputs * rows, product)
     padded = np.where(work.kind == Kind.DW, depthwise, windowed)
     padded = np.where(among(work.kind, (Kind.ATTENTION, Kind.RNN)), work.macs, padded)
-    return np.where((work.macs > 0) & (work.kind != Kind.CODE), padded, 0.0)
+    return np.where((work.macs > 0) & (work.kind != Kind.CODE), padded * _kept(work), 0.0)
+
+
+def _kept(work: Work) -> np.ndarray:
+    """Share of the products of a kernel's shape that are done, ``[kernels]``: rows for a unit that leaves out those with zeros state fewer."""
+    window = work.kernel_h * work.kernel_w
+    dense = work.batch * work.h_out * work.w_out * work.c_out * work.c_in / np.maximum(work.groups, 1.0) * window
+    counted = (work.weight_zeros > 0) & (dense > 0) & among(work.kind, _COUNTED)
+    return np.where(counted, np.minimum(work.macs / np.maximum(dense, 1.0), 1.0), 1.0)

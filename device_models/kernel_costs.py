@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,6 +20,7 @@ class KernelCosts:
     ``memory_s``: time of the traffic to the shared memory at the full bandwidth share, s.
     ``dram_bytes``: bytes that reach the shared memory, for contention and energy.
     ``exponent``: p of the p-norm that joins compute and memory (1: one after the other, large: perfect overlap).
+    ``events_j``: energy of what happens in the kernel however long it takes, at the highest voltage (events of spiking networks), J.
     """
 
     fixed_s: np.ndarray
@@ -29,6 +30,11 @@ class KernelCosts:
     memory_s: np.ndarray
     dram_bytes: np.ndarray
     exponent: float
+    events_j: np.ndarray = field(default_factory=lambda: np.zeros(0))  # none given: zero for every kernel
+
+    def __post_init__(self) -> None:
+        if not len(self.events_j):
+            object.__setattr__(self, "events_j", np.zeros(len(self.fixed_s)))
 
     def __len__(self) -> int:
         return len(self.fixed_s)
@@ -41,7 +47,7 @@ class KernelCosts:
 
     def fill(self, rows: np.ndarray, part: KernelCosts) -> None:
         """Write ``part`` into the given rows (only used while a law builds its answer)."""
-        for name in ("fixed_s", "overhead_cycles", "vector_cycles", "compute_cycles", "memory_s", "dram_bytes"):
+        for name in ("fixed_s", "overhead_cycles", "vector_cycles", "compute_cycles", "memory_s", "dram_bytes", "events_j"):
             getattr(self, name)[rows] = getattr(part, name)
 
 

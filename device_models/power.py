@@ -16,10 +16,15 @@ def dynamic_w(power: UnitPower, frequency_hz: float, voltage_v: float | None, ac
 
 def operations_w(power: UnitPower, macs_per_s: tuple[float, float], voltage_v: float | None, highest_voltage_v: float | None) -> float:
     """Power of multiply-accumulates in (float, integer) formats at their rates, W: an energy each, by the square of the voltage."""
-    ratio = 1.0 if voltage_v is None or highest_voltage_v is None else voltage_v / highest_voltage_v
     energy = power.operation_energy
     drawn = macs_per_s[0] * float(energy.get("float", 0.0)) + macs_per_s[1] * float(energy.get("integer", 0.0))
-    return ratio * ratio * drawn
+    return at_voltage_w(drawn, voltage_v, highest_voltage_v)
+
+
+def at_voltage_w(highest_w: float, voltage_v: float | None, highest_voltage_v: float | None) -> float:
+    """Power of switching at a rate that draws ``highest_w`` at the highest voltage, W: by the square of the voltage."""
+    ratio = 1.0 if voltage_v is None or highest_voltage_v is None else voltage_v / highest_voltage_v
+    return ratio * ratio * highest_w
 
 
 def leakage_w(power: UnitPower, temperature_c: float, voltage_v: float | None = None, highest_voltage_v: float | None = None) -> float:

@@ -168,7 +168,7 @@ class UnitSpec(Spec):
     ``parameters`` are this unit's own fitted deltas or absolute parameters by ``precision`` ("float", "int8", ...), each sourced.
     """
 
-    kind: Literal["cpu", "gpu", "npu", "dsp", "mcu", "tiny_npu"]
+    kind: Literal["cpu", "gpu", "npu", "dsp", "mcu", "tiny_npu", "neuromorphic"]
     title: str = ""
     cost_class: str
     cores: Count = Figure(1.0, source="none", kind="estimated", note="counted as one")
@@ -186,8 +186,10 @@ class UnitSpec(Spec):
     )
     published_peak_precision: str = "int8"
     sparse_peak: bool = Field(default=False, description="the published peak counts 2:4 sparsity")
-    sparsity: dict[Literal["structured_2_4", "zero_skipping"], Count] = Field(
-        default_factory=dict, description="how many times faster than dense weights those with two zeros in four are; or at most, where it skips zeros"
+    sparsity: dict[Literal["structured_2_4", "zero_skipping", "weight_decoder"], Count] = Field(
+        default_factory=dict,
+        description="what zeros in weights gain: structured_2_4, how many times faster two zeros in four are; zero_skipping, at most, where products with "
+        "zeros are left out; weight_decoder, how many times fewer bytes of weights it reads at most, where they are compressed and unpacked on the fly",
     )
     parameters: dict[str, dict[str, Annotated[Figure, Quantity("ratio")]]] = Field(default_factory=dict)
     structure: dict[str, dict[str, Annotated[Figure, Quantity("ratio")]]] = Field(

@@ -95,6 +95,12 @@ class KernelWork(NamedTuple):
     on_longest_path: bool = True  # set by the compiler
     weight_zeros: float = 0.0  # share of the weights that is zero because it was pruned
     two_of_four: bool = False  # two of every four neighbouring weights are zero
+    # of spiking kernels, which run ``steps`` time steps; an event-driven unit pays for these, any other for ``macs``
+    neurons: float = 0.0  # that integrate, updated once a step
+    synapses: float = 0.0  # connections of inputs to them
+    synaptic_operations: float = 0.0  # spikes that arrive times the connections each takes, all steps
+    in_spikes: float = 0.0  # spikes that arrive, all steps
+    out_spikes: float = 0.0  # spikes its neurons send, all steps
 
 
 _COLUMN_TYPES = {"kind": np.int8, "dtype": np.int8, "weight_dtype": np.int8, "on_longest_path": np.bool_, "two_of_four": np.bool_}
@@ -135,6 +141,11 @@ class Work:
     on_longest_path: np.ndarray
     weight_zeros: np.ndarray
     two_of_four: np.ndarray
+    neurons: np.ndarray
+    synapses: np.ndarray
+    synaptic_operations: np.ndarray
+    in_spikes: np.ndarray
+    out_spikes: np.ndarray
 
     @classmethod
     def stack(cls, rows: list[KernelWork]) -> Work:

@@ -9,15 +9,20 @@ from typing import Generic, TypeVar
 from sim.errors import EdgesimError
 
 T = TypeVar("T")
+LISTED, NEAREST = 24, 8  # a table of more names than LISTED is not listed: only the NEAREST to what was given
 
 
 def near_names(name: str, known: Iterable[str]) -> str:
-    """`` did you mean 'x'?`` for the closest names, else a list of all of them."""
-    known = sorted(known)
+    """`` did you mean 'x'?`` for the closest names, else a list of all of them, or of the least far where they are many."""
+    known = sorted(set(known))
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     if close:
         return "did you mean " + " or ".join(repr(other) for other in close) + "?"
-    return "known: " + ", ".join(known)
+    if len(known) <= LISTED:
+        return "known: " + ", ".join(known)
+    holding = [other for other in known if name and name.lower() in other.lower()]  # "phone" means the phones
+    least_far = sorted((holding + [other for other in difflib.get_close_matches(name, known, n=2 * NEAREST, cutoff=0.0) if other not in holding])[:NEAREST])
+    return f"known: {len(known)} names, among them " + ", ".join(least_far)
 
 
 class Registry(Mapping[str, T], Generic[T]):

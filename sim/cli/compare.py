@@ -16,7 +16,9 @@ NAMES, WITH_BAND = 44, 26  # columns of the metrics' names, and of a value with 
 Row = tuple[str, list[float | None], str]  # path, value of each result, unit
 _MAIN = re.compile(
     r"inferences_per_j|throughput|workloads\..*\.(latency\.(p50|p90|p99|max)|throughput|miss|drop)|units\..*\.(utilisation|energy)|models\..*\.(storage|alone|macs|resident|accuracy\.value)"
-    r"|energy\.total|power\..*|heat\.(skin_peak|die_peak|throttled|first_throttle)|heat\.domains\..*\.throttled_share|drift\..*|memory\.(peak|storage)"
+    r"|generation\.answers\..*\.(first_token\.(p50|p99)|between_tokens\.(p50|p99)|token_rate|request_token_rate|tokens_per_step)"
+    r"|generation\.servings\..*\.(tokens_per_j|batch|kv_peak|kv_mean|preemptions|prefix_hit|acceptance)"
+    r"|loadgen\..*\.(percentile|estimate|rate|over_latency)|energy\.total|power\..*|heat\.(skin_peak|die_peak|throttled|first_throttle)|heat\.domains\..*\.throttled_share|drift\..*|memory\.(peak|storage)"
 )
 
 
@@ -137,6 +139,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _print(results: Sequence[dict[str, Any]], rows: Sequence[Row]) -> None:
+    from sim.cli.compare_partitions import partition_rows
     from sim.cli.table import print_table
     from sim.report.console import report_width
     from sim.report.ranking import ranking_texts
@@ -148,6 +151,9 @@ def _print(results: Sequence[dict[str, Any]], rows: Sequence[Row]) -> None:
     print()
     for line in ranking_texts(dict(zip(LETTERS, results, strict=False))):
         print(printable(line))
+    if placed := partition_rows(dict(zip(LETTERS, results, strict=False))):
+        print_table(["model", "", "runtime", "kernels by unit", "segments", "why"], placed, wrap=True)
+        print()
     intervals = _intervals(results) if report_width(sys.stdout) >= NAMES + len(results) * WITH_BAND else [{} for _ in results]
     head = ["metric", *LETTERS[: len(results)]]
     shown = [[path, *(_sure(value, unit, found.get(path)) for value, found in zip(values, intervals, strict=True))] for path, values, unit in rows]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sim.experiment.compress_file import Compressed, Order, Side
+    from sim.experiment.onnx_quantizers import Quantizer
 
 
 class _Ordered(argparse.Action):
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL.onnx", help="a float model with its weights")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.onnx", help="the compressed model")
     parser.add_argument("--int8", action=_Ordered, nargs=0, help="ONNX Runtime's quantizer: static with --calibrate, dynamic without; comes last")
-    parser.add_argument("--int4", action=_Ordered, nargs=0, help="weights of matrix products in groups of 32 (MatMulNBits)")
+    parser.add_argument("--int4", action=_Ordered, nargs=0, help="weights in four bits, those of matrices in groups of 32 (MatMulNBits)")
     parser.add_argument("--fp16", action=_Ordered, nargs=0, help="weights and activations in half precision")
     parser.add_argument("--prune", action=_Ordered, metavar="SHARE", help="smallest weights to zero, or with --structured channels removed; such as 50%%")
     parser.add_argument("--structured", action="store_true", help="--prune removes whole channels")
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", type=Path, metavar="DATA.npz", help="samples and right answers: measures accuracy before and after")
     parser.add_argument("--metric", default="top1", metavar="NAME", help="with --check: top1 (default), top5, mse or mae")
     parser.add_argument("--labels", metavar="ARRAY", help="with --check: the array of right answers; labels if absent")
-    parser.add_argument("--shape", action="append", default=[], metavar="NAME=N", help="value of a symbolic dimension; may be repeated")
+    parser.add_argument("--shape", action="append", default=[], metavar="NAME=N", help="value of a symbolic dimension, may be repeated; a batch is 1 if absent")
     parser.add_argument("--force", action="store_true", help="replace an output file that is there")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(techniques=[])
@@ -74,23 +75,22 @@ def _order(args: argparse.Namespace) -> Order:
     """Everything asked for. Raises EdgesimError with every mistake."""
     from sim.errors import EdgesimError, Problem
     from sim.experiment.compress_file import Order
-    from sim.experiment.onnx_quantizers import has_int4_quantizer
 
     problems: list[Problem] = []
     quantizers = [name for name, _ in args.techniques if name in ("int8", "int4")]
-    of_runtime = quantizers == ["int8"] or (quantizers == ["int4"] and has_int4_quantizer())
+    of_runtime = quantizers == ["int8"]
     if len(quantizers) > 1:
         problems.append(Problem(what="give --int8 or --int4, once"))
-    elif of_runtime and args.techniques[-1][0] != quantizers[0]:
-        problems.append(Problem(what=f"--{quantizers[0]} is done by ONNX Runtime's quantizer, which comes last: write it after the others"))
-    steps = [_step(name, value, args.structured, problems) for name, value in args.techniques if name not in ("int8", "int4") or not of_runtime]
+    elif of_runtime and args.techniques[-1][0] != "int8":
+        problems.append(Problem(what="--int8 is done by ONNX Runtime's quantizer, which comes last: write it after the others"))
+    steps = [_step(name, value, args.structured, problems) for name, value in args.techniques if name != "int8"]
     if args.structured and not any(name == "prune" for name, _ in args.techniques):
         problems.append(Problem(path="--structured", what="goes with --prune"))
     shapes, check = _shapes(args.shape, problems), _check(args, problems)
     if problems:
         raise EdgesimError(problems)
-    kind = None if not of_runtime else "int4" if quantizers == ["int4"] else "int8_static" if args.calibrate else "int8_dynamic"
-    return Order(args.model, tuple(steps), kind, not args.per_tensor, args.calibrate, check, shapes)  # type: ignore[arg-type]  # one of the three kinds
+    kind: Quantizer | None = None if not of_runtime else "int8_static" if args.calibrate else "int8_dynamic"
+    return Order(args.model, tuple(steps), kind, not args.per_tensor, args.calibrate, check, shapes)
 
 
 def _step(name: str, value: Any, structured: bool, problems: list[Any]) -> dict[str, Any]:
@@ -165,6 +165,8 @@ def _show(found: Compressed, args: argparse.Namespace) -> None:
         )
     for name, ratio in found.sqnr_db.items():
         print(printable(f"answers '{name}': signal {ratio:.1f} dB above the change, on {found.samples_count} samples"))
+    for note in found.notes:
+        print(printable(f"note: {note}"))
 
 
 def _accuracy(side: Side) -> str:
@@ -181,4 +183,4 @@ def _data(found: Compressed) -> dict[str, Any]:
 
     sides = {"before": asdict(found.before), "after": asdict(found.after)}
     ratios = {name: value if abs(value) != float("inf") else None for name, value in found.sqnr_db.items()}  # None: nothing changed
-    return {"schema": "edgesim.compress/1", **sides, "sqnr_db": ratios, "samples": found.samples_count}
+    return {"schema": "edgesim.compress/1", **sides, "sqnr_db": ratios, "samples": found.samples_count, "notes": list(found.notes)}

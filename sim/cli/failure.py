@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 
 from sim.errors import EdgesimError, Problem
 from sim.report.safe_text import printable
@@ -22,6 +24,12 @@ def report_failure(error: Exception) -> int:
     traceback.print_exception(error)
     print("error: this is a fault of edgesim, not of your input; please report it with the lines above", file=sys.stderr)
     return INTERNAL_ERROR
+
+
+def print_warnings(warnings: Sequence[Problem]) -> None:
+    """As problems, but each says that it is only a warning."""
+    for warning in warnings[:MAX_SHOWN]:
+        print(printable(replace(warning, what=f"warning: {warning.what}")), file=sys.stderr)
 
 
 def print_problems(problems: tuple[Problem, ...]) -> None:

@@ -18,6 +18,8 @@ COMMANDS = {
     "profile": "a model on a device, operator by operator: unit, time, bound, bytes, energy",
     "validate": "check scenario files and print every mistake",
     "compare": "two runs side by side",
+    "optimize": "techniques tried on a scenario, what each one buys, and the winning scenario",
+    "loadgen": "MLPerf LoadGen's verdict, and the highest valid rate of a Server",
     "calibrate": "parameters of a device fitted to measurements",
     "fidelity": "predictions beside published measurements, and how far off they are",
     "compress": "an ONNX model compressed for real, and what it costs in accuracy",

@@ -1,4 +1,4 @@
-"""``edgesim policies``: schedulers, placements, and governors of frequency, heat, fans and idle states, as their own docstrings describe them."""
+"""``edgesim policies``: schedulers, placements, governors, selection of models, caches and others, as their own docstrings describe them."""
 
 from __future__ import annotations
 
@@ -33,13 +33,30 @@ def run(args: argparse.Namespace) -> int:
 def policy_tables() -> dict[str, Mapping[str, Any]]:
     """What kind of policy -> name -> class or function."""
     from sim.compiler.placement import PLACEMENTS
+    from sim.policies.admission import ADMISSION
+    from sim.policies.batching import BATCHING
+    from sim.policies.cache import CACHES
     from sim.policies.cooling import FANS
     from sim.policies.governors import GOVERNORS
     from sim.policies.idle import IDLE
     from sim.policies.scheduling import SCHEDULERS
+    from sim.policies.selection import SELECTION
+    from sim.policies.serving import SERVING
     from sim.policies.throttling import THROTTLING
 
-    return {"scheduler": SCHEDULERS, "governor": GOVERNORS, "placement": PLACEMENTS, "thermal governor": THROTTLING, "fan governor": FANS, "idle policy": IDLE}
+    return {
+        "scheduler": SCHEDULERS,
+        "governor": GOVERNORS,
+        "placement": PLACEMENTS,
+        "thermal governor": THROTTLING,
+        "fan governor": FANS,
+        "idle policy": IDLE,
+        "selection policy": SELECTION,
+        "cache policy": CACHES,
+        "batching policy": BATCHING,
+        "admission policy": ADMISSION,
+        "serving policy": SERVING,
+    }
 
 
 def described(policy: Any) -> str:

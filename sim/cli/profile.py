@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,15 @@ if TYPE_CHECKING:
     from sim.compiler.program import Program
     from sim.graph.ir import Graph
     from sim.report.operator_profile import OperatorProfile
-    from sim.report.uncertainty import ProgramTrust
+    from sim.report.uncertainty import Interval, ProgramTrust
     from sim.scenario.model import ModelUse
 
 SEGMENTS_SHOWN = 12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from sim.cli import profile_training
+
     parser.add_argument("model", metavar="MODEL", help="a built-in model (see: edgesim models) or a .onnx, .tflite, .xml or .param file")
     parser.add_argument("--device", required=True, metavar="NAME", help="a device of the catalogue, or a device file")
     parser.add_argument("--runtime", metavar="NAME,...", help="inference engine; the device's default if absent; several (tflite,qnn) are shown side by side")
@@ -39,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--compare", metavar="FILE", help="a measured profile (ONNX Runtime, benchmark_model, benchmark_app, trtexec, AI Hub) to line the operators up with"
     )
     parser.add_argument("--print-graph", nargs="?", const="", metavar="AFTER_PASS", help="print the lowered graph (or the graph after a pass) as text and stop")
+    profile_training.add_arguments(parser)
+    parser.add_argument("--cuts", action="store_true", help="print where the model can be cut in two and what crosses there, and stop")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
 
 
@@ -46,9 +51,11 @@ def run(args: argparse.Namespace) -> int:
     import json
 
     from sim.cli.profile_compare import comparison_data, measured_profile, print_comparison, suited
+    from sim.cli.profile_cuts import show_cuts
     from sim.cli.profile_runtimes import runtime_list, show_runtimes
     from sim.compiler import compile_model
     from sim.experiment.compression import compressed_model
+    from sim.experiment.training import trained_model, training_placement, training_shapes
     from sim.frontends.load import load_model
     from sim.report.operator_profile import operator_profile
 
@@ -59,8 +66,12 @@ def run(args: argparse.Namespace) -> int:
     measured = None if args.compare is None else measured_profile(args.compare, Path(args.model).stem)
     use = _model_use(args)
     use = use if measured is None else suited(use, device, measured)
-    graph = load_model(use.source, directory=Path(), options=use.options, shapes=use.shapes, unknown_operators=use.unknown_operators)
-    graph = compressed_model(graph, use, device, Path())
+    graph = load_model(use.source, directory=Path(), options=use.options, shapes=training_shapes(use), unknown_operators=use.unknown_operators)
+    graph = trained_model(compressed_model(graph, use, device, Path()), use)
+    use = use.model_copy(update={"placement": training_placement(use, device)})
+    if args.cuts:
+        show_cuts(graph, as_json=args.json)
+        return 0
     if args.print_graph is not None:
         print(_graph_text(graph, device, use, args.print_graph))
         return 0
@@ -114,6 +125,7 @@ def _model_use(args: argparse.Namespace) -> ModelUse:
     """The model as a scenario would name it. Raises EdgesimError."""
     from pydantic import ValidationError
 
+    from sim.cli.profile_training import training_data
     from sim.errors import EdgesimError, Problem
     from sim.scenario.model import ModelUse
     from sim.scenario.positions import Place, Places
@@ -123,7 +135,7 @@ def _model_use(args: argparse.Namespace) -> ModelUse:
     pairs = {name: dict(_pair(text, name) for text in getattr(args, name)) for name in ("shape", "option")}
     options = {key: parse_yaml(text, f"--option {key}").data for key, text in pairs["option"].items()}
     shapes: dict[str, Any] = dict(pairs["shape"])
-    if args.batch is not None:
+    if args.batch is not None and args.training is None:  # else it is the step's
         shapes["batch"] = args.batch
     data: dict[str, Any] = {
         "source": args.model,
@@ -132,6 +144,7 @@ def _model_use(args: argparse.Namespace) -> ModelUse:
         "options": options,
         "shapes": shapes,
         "unknown_operators": args.unknown_operators,
+        **training_data(args),
     }
     data |= {key: value for key, value in (("runtime", args.runtime), ("threads", args.threads)) if value is not None}
     if args.prefer:
@@ -140,7 +153,7 @@ def _model_use(args: argparse.Namespace) -> ModelUse:
         return ModelUse.model_validate(data)
     except ValidationError as error:
         found = schema_problems(error, ModelUse, Places.everywhere(data, Place()))
-        raise EdgesimError(Problem(path="--" + problem.path, what=problem.what) for problem in found) from None
+        raise EdgesimError(Problem(path="--" + problem.path if problem.path else "", what=problem.what) for problem in found) from None
 
 
 def _pair(text: str, name: str) -> tuple[str, str]:
@@ -165,39 +178,53 @@ def _data(program: Program, device: DeviceSpec, profile: OperatorProfile) -> dic
     from device_models.residuals import LEVEL
     from sim.report.model_metrics import program_metrics
     from sim.report.quantities import described
+    from sim.report.uncertainty import UNMEASURED_TRAINING
 
     trust, numbers = _trust(program, device, profile), described(profile)
-    for name, ratio in (("total", trust.time_ratio), ("makespan", trust.time_ratio), ("energy", trust.energy_ratio)):
-        numbers[name] |= {"low": numbers[name]["value"] * ratio.low, "high": numbers[name]["value"] * ratio.high}
-    sure = {"level": LEVEL, "regime": trust.regime}
+    sure: dict[str, Any] = {"note": UNMEASURED_TRAINING}
+    if trust is not None:
+        for name, ratio in (("total", trust.time_ratio), ("makespan", trust.time_ratio), ("energy", trust.energy_ratio)):
+            numbers[name] |= {"low": numbers[name]["value"] * ratio.low, "high": numbers[name]["value"] * ratio.high}
+        sure = {"level": LEVEL, "regime": trust.regime}
     model = described(program_metrics(program, device))
     return {"schema": "edgesim.profile/1", "device": device.name, "model": model, "uncertainty": sure, "profile": numbers}
 
 
 def _print_head(program: Program, device: DeviceSpec, profile: OperatorProfile) -> None:
+    from textwrap import fill
+
     from device_models.residuals import LEVEL
     from device_models.units import format_quantity
-    from sim.report.numbers import band, count, percent, three_digits
+    from sim.report.console import report_width
+    from sim.report.numbers import count, percent, three_digits
     from sim.report.safe_text import printable
+    from sim.report.uncertainty import UNMEASURED_TRAINING
 
     print(printable(f"{program.model}   {program.precision}   {program.runtime} on {device.title}"))
     trust = _trust(program, device, profile)
-    low_s, high_s = profile.makespan_s * trust.time_ratio.low, profile.makespan_s * trust.time_ratio.high
-    time = f"inference {_time(profile.makespan_s)} {band(_time(profile.makespan_s), low_s, high_s, _time)}".rstrip()
+    run, what = ("inference", "inference") if trust is not None else ("step", "training step")
+    time = f"{what} {_banded(profile.makespan_s, None if trust is None else trust.time_ratio, _time)}"
     if profile.total_s > profile.makespan_s * 1.001:
         time += f" ({format_quantity(profile.total_s, 'time')} of work on several units)"
     print(f"{time}, first one {format_quantity(profile.makespan_s + program.first_inference_s, 'time')}, load {format_quantity(program.load_s, 'time')}")
-    low_j, high_j = profile.energy_j * trust.energy_ratio.low, profile.energy_j * trust.energy_ratio.high
-    energy = f"{_energy(profile.energy_j)} {band(_energy(profile.energy_j), low_j, high_j, _energy)}".rstrip() + " (units and memory only)"
+    energy = f"{_banded(profile.energy_j, None if trust is None else trust.energy_ratio, _energy)} (units and memory only)"
     print(f"{count(program.macs)}MAC, {count(program.parameters)} parameters, {len(profile.operators)} kernels, {energy}")
     if profile.makespan_s > 0:
-        print(f"{three_digits(1 / profile.makespan_s)} inferences/s alone; at the highest clocks and the full memory bandwidth")
-    print(f"{trust.regime}: in brackets {percent(LEVEL)} intervals")
+        print(f"{three_digits(1 / profile.makespan_s)} {run}s/s alone; at the highest clocks and the full memory bandwidth")
+    sure = UNMEASURED_TRAINING if trust is None else f"{trust.regime}: in brackets {percent(LEVEL)} intervals"
+    print(fill(sure, report_width(sys.stdout)))
     print()
 
 
-def _trust(program: Program, device: DeviceSpec, profile: OperatorProfile) -> ProgramTrust:
-    """How sure its time and energy are."""
+def _banded(value: float, ratio: Interval | None, shown: Callable[[float], str]) -> str:
+    """A figure with its interval in brackets, where one is known."""
+    from sim.report.numbers import band
+
+    return shown(value) if ratio is None else f"{shown(value)} {band(shown(value), value * ratio.low, value * ratio.high, shown)}".rstrip()
+
+
+def _trust(program: Program, device: DeviceSpec, profile: OperatorProfile) -> ProgramTrust | None:
+    """How sure its time and energy are; None of a step of training."""
     from sim.report.model_metrics import unit_seconds
     from sim.report.uncertainty import program_trust
 

@@ -72,12 +72,15 @@ def run(args: argparse.Namespace) -> int:
 
 def simulated(loaded: LoadedScenario, quiet: bool = False) -> tuple[Experiment, Result]:
     """Run a scenario, with a progress bar where somebody watches. Raises EdgesimError."""
+    from sim.cli.failure import print_warnings
     from sim.cli.progress import ProgressBar
     from sim.experiment.simulate import prepare
 
     with ProgressBar(f"simulating {loaded.scenario.name}", shown=not quiet) as told:
         experiment = prepare(loaded)
-        return experiment, experiment.run(progress=told)
+        result = experiment.run(progress=told)
+    print_warnings(experiment.warnings())
+    return experiment, result
 
 
 def how_sure(experiment: Experiment, result: Result, metrics: Metrics) -> Uncertainty:

@@ -29,12 +29,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _list(shipped: dict[str, Path], with_path: bool) -> None:
     from sim.cli.table import print_table
+    from sim.scenario.study import study_kind
     from sim.scenario.yaml_source import read_yaml
 
     rows = []
     for name, path in shipped.items():
         data = read_yaml(path).data
-        device = _text(data, "device")
+        kind = study_kind(data)
+        device = _text(data, "device") if kind is None else f"({kind})"
         rows.append([name, device, str(path) if with_path else _text(data, "description").partition(". ")[0]])
     print_table(["scenario", "device", "file" if with_path else "what it shows"], rows, wrap=True)
 

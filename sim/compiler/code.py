@@ -26,6 +26,8 @@ def compile_code(work: CodeWork, unit: str, device: DeviceSpec, name: str) -> Pr
     moved = float(work.bytes) / 2  # half read, half written: laws use the sum
     row = KernelWork(Kind.CODE, macs=float(work.operations), in_bytes=moved, out_bytes=moved, in_elements=moved, out_elements=moved)
     rows = Work.stack([row])
+    if device.units[place].kind == "neuromorphic":
+        raise EdgesimError(f"stage {name}: unit {place!r} is event-driven and runs spiking networks only; name another unit of {device.name}")
     costs = kernel_costs(rows, device, place, threads=1)
     spec = device.units[place]
     segment = Segment(0, place, 0, 1, (), costs, 0.0, 0.0, "named by the stage", 1.0 if spec.kind == "cpu" else float(spec.cores))

@@ -12,6 +12,7 @@ from device_models.work import DTYPE_BITS, DType, Work
 from sim.compiler.dataflow import Dataflow
 from sim.compiler.runtimes import Runtime
 from sim.compiler.support import Target
+from sim.errors import ModelError
 
 
 def thread_count(target: Target, runtime: Runtime, threads: int | None) -> int:
@@ -31,7 +32,12 @@ def unit_costs(work: Work, device: DeviceSpec, target: Target, runtime: Runtime,
     """Costs of the rows ``work``, as the unit computes them; ``weight_bytes`` is what it reads in a whole inference."""
     name = target.delegate.cost_name or runtime.name
     count = thread_count(target, runtime, threads)
-    return kernel_costs(work, device, target.unit, threads=count, precision=precision, runtime=name, network_weight_bytes=weight_bytes)
+    try:
+        return kernel_costs(work, device, target.unit, threads=count, precision=precision, runtime=name, network_weight_bytes=weight_bytes)
+    except ValueError as error:
+        if target.spec.kind != "neuromorphic":
+            raise
+        raise ModelError(f"{target.unit} of {device.name}: {error}") from None
 
 
 def halves_floats(target: Target) -> bool:
@@ -66,15 +72,25 @@ def uses_zeros(target: Target) -> bool:
 
 
 def _without_zeros(work: Work, target: Target) -> Work:
-    """Fewer multiply-accumulates and bytes of weights. 2:4 weights are stored as the two that stay and two bits for each."""
+    """Fewer multiply-accumulates and bytes of weights. 2:4 weights are stored as the two that stay and two bits for each.
+
+    A decoder of weights reads those that stay, and where they are in the fewest bits: the entropy of zero or not.
+    """
     if not uses_zeros(target) or not np.any(work.weight_zeros > 0):
         return work
-    fourfold, skipping = (float(target.spec.sparsity.get(name, 1.0)) for name in ("structured_2_4", "zero_skipping"))  # type: ignore[call-overload]
+    fourfold, skipping, decoded = (float(target.spec.sparsity.get(name, 1.0)) for name in ("structured_2_4", "zero_skipping", "weight_decoder"))  # type: ignore[call-overload]
     width = DTYPE_BITS[work.weight_dtype.astype(int)]
     on_fours = work.two_of_four & np.isin(work.dtype, (DType.I8, DType.F16, DType.BF16))
     speed = np.where(on_fours, fourfold, np.minimum(1.0 / np.maximum(1.0 - work.weight_zeros, 1e-9), skipping))
     halves = on_fours & (fourfold > 1)
-    return replace(work, macs=work.macs / speed, weight_bytes=work.weight_bytes * np.where(halves, 0.5 * (width + 2.0) / width, 1.0))
+    packed = np.clip(1.0 - work.weight_zeros + _place_bits(work.weight_zeros) / width, 1.0 / decoded, 1.0)
+    return replace(work, macs=work.macs / speed, weight_bytes=work.weight_bytes * np.where(halves, 0.5 * (width + 2.0) / width, packed))
+
+
+def _place_bits(zeros: np.ndarray) -> np.ndarray:
+    """Bits a weight that say whether it is zero, for a share of zeros: their entropy."""
+    share = np.clip(zeros, 1e-12, 1 - 1e-12)
+    return np.asarray(-share * np.log2(share) - (1 - share) * np.log2(1 - share))
 
 
 def take_costs(costs: KernelCosts, index: np.ndarray | slice) -> KernelCosts:

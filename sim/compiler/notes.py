@@ -33,7 +33,7 @@ def sparsity_notes(segments: Sequence[Segment], work: Work, faster: Mapping[str,
     for segment in segments:
         rows, kinds = slice(segment.first, segment.stop), faster.get(segment.unit, ())
         zeros = work.weight_zeros[rows] > 0
-        gains = zeros & (work.two_of_four[rows] if "zero_skipping" not in kinds else True) if kinds else np.zeros_like(zeros)
+        gains = zeros & (work.two_of_four[rows] if kinds == ("structured_2_4",) else True) if kinds else np.zeros_like(zeros)
         if zeros.any():
             idle[segment.unit] = idle.get(segment.unit, True) and not gains.any()
     return tuple(f"pruned weights make no kernel faster on {unit}: it multiplies zeros too" for unit, nothing in idle.items() if nothing)

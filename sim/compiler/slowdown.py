@@ -12,6 +12,7 @@ from device_models.compute import KernelCosts, kernel_seconds, max_frequency_hz
 from device_models.residuals import Residuals, Slowdown, numbers_of
 from device_models.spec import DeviceSpec
 from sim.compiler.program import Program
+from sim.compiler.served import ServedProgram, slowed_steps
 
 
 def program_slowdown(programs: Sequence[Program], device: DeviceSpec, cost_class: str) -> Slowdown:
@@ -36,13 +37,15 @@ def _kind_of(program: Program) -> tuple[str, str]:
 def slowed_program(program: Program, device: DeviceSpec, cost_class: str, share: float) -> Program:
     """The program with all kernels on units of a cost class at a quantile of what they may take: entries too, the same bytes."""
     quantity, numbers = _kind_of(program)
-    segments = []
+    segments, factors = [], dict[str, float]()
     for segment in program.segments:
         if device.units[segment.unit].cost_class == cost_class:
             factor = float(np.exp(unit_residuals(device.units[segment.unit], quantity, numbers).at(np.array(share))))
+            factors[segment.unit] = factor
             segment = replace(segment, costs=_scaled(segment.costs, factor), entry_s=segment.entry_s * factor)
         segments.append(segment)
-    return replace(program, segments=tuple(segments))
+    slowed = replace(program, segments=tuple(segments))
+    return slowed_steps(slowed, factors) if isinstance(slowed, ServedProgram) else slowed
 
 
 def _scaled(costs: KernelCosts, factor: float) -> KernelCosts:

@@ -19,7 +19,7 @@ def segment_columns(segment: Segment, device: DeviceSpec) -> tuple[np.ndarray, n
     seconds = kernel_seconds(segment.costs, hz)
     activity = kernel_activity(segment.costs, hz)
     watts = np.array([running_w(spec.power, hz, None if voltage is None else float(voltage), 25.0, float(part), segment.cores) for part in activity])
-    return seconds, bound(segment.costs, hz), watts * seconds + segment.costs.dram_bytes * float(device.memory.energy_j_per_byte)
+    return seconds, bound(segment.costs, hz), watts * seconds + segment.costs.events_j + segment.costs.dram_bytes * float(device.memory.energy_j_per_byte)
 
 
 def run_cost(program: Program, device: DeviceSpec) -> tuple[float, float]:

@@ -16,7 +16,10 @@ from sim.experiment.accuracy.measure import Measured, exported, measure
 from sim.experiment.accuracy.session import Runner
 from sim.experiment.onnx_quantizers import Quantizer, quantized_with_onnxruntime
 from sim.frontends.load import load_model
+from sim.frontends.onnx import open_batches
+from sim.frontends.onnx.export_writer import held_wider
 from sim.frontends.onnx.observe import observed_ranges
+from sim.frontends.onnx.rerun import rerunner
 from sim.graph.ir import Graph
 from sim.passes.compression import Means, compress
 from sim.passes.compression.apply import parsed_steps
@@ -55,13 +58,17 @@ class Side:
 
 @dataclass(frozen=True)
 class Compressed:
-    """``content``: the new file. ``sqnr_db``: output -> power of the old answers by that of the change, ``[samples_count]`` samples."""
+    """``content``: the new file. ``sqnr_db``: output -> power of the old answers by that of the change, ``[samples_count]`` samples.
+
+    ``notes``: what was decided without being asked for.
+    """
 
     content: bytes
     before: Side
     after: Side
     sqnr_db: Mapping[str, float]
     samples_count: int
+    notes: tuple[str, ...] = ()
 
 
 def compressed_file(order: Order) -> Compressed:
@@ -71,10 +78,13 @@ def compressed_file(order: Order) -> Compressed:
     if order.model.suffix.lower() != ".onnx":
         raise EdgesimError(f"{order.model}: compresses .onnx files")
     parsed = parsed_steps(order.steps)
+    batches = open_batches(order.model, order.shapes)
+    order = replace(order, shapes={**batches, **order.shapes})
     graph = load_model(str(order.model), directory=Path(), shapes=order.shapes)
     old = Runner(order.model, order.model.name)
     feeds = _feeds(order, graph, old)
-    content = _stepped(graph, parsed, feeds) if parsed else order.model.read_bytes()
+    changed = _stepped(graph, parsed, feeds) if parsed else graph
+    content = exported(changed) if parsed else order.model.read_bytes()
     if order.quantizer is not None:
         content = quantized_with_onnxruntime(content, order.quantizer, feeds, per_channel=order.per_channel)
     new = Runner(content, "the compressed model")
@@ -82,7 +92,15 @@ def compressed_file(order: Order) -> Compressed:
         _side(runner, *found, order) for runner, found in ((old, (graph, order.model.stat().st_size)), (new, (_read(content, order), len(content))))
     )
     ratios, samples = _compared(old, new, feeds if feeds is not None else _check_feeds(order, graph))
-    return Compressed(content, before, after, ratios, samples)
+    return Compressed(content, before, after, ratios, samples, _notes(batches, changed, bool(parsed)))
+
+
+def _notes(batches: Mapping[str, int], changed: Graph, rewritten: bool) -> tuple[str, ...]:
+    names = ", ".join(f"{name} = {extent}" for name, extent in batches.items())
+    what = "the new file takes samples one by one" if rewritten else "work is counted for one sample; the file still takes any number"
+    batch = (f"the batch is open: {names}, so {what}; --shape gives another",) if batches else ()
+    wider = (held_wider(changed),) if rewritten else ()
+    return (*batch, *(note for note in wider if note), *(str(note) for note in changed.notes.get("compiler", ()) if rewritten))
 
 
 def _feeds(order: Order, graph: Graph, runner: Runner) -> dict[str, np.ndarray] | None:
@@ -100,11 +118,14 @@ def _feeds(order: Order, graph: Graph, runner: Runner) -> dict[str, np.ndarray] 
     return feeds
 
 
-def _stepped(graph: Graph, steps: Sequence[CompressionStep], feeds: Mapping[str, np.ndarray] | None) -> bytes:
+def _stepped(graph: Graph, steps: Sequence[CompressionStep], feeds: Mapping[str, np.ndarray] | None) -> Graph:
     means = Means(
-        feeds, observed_ranges if feeds else None, lambda source, options, shapes: load_model(source, directory=Path(), options=options, shapes=shapes)
+        feeds,
+        observed_ranges if feeds else None,
+        lambda source, options, shapes: load_model(source, directory=Path(), options=options, shapes=shapes),
+        rerun=rerunner if feeds else None,
     )
-    return exported(compress(graph, steps, means=means).graph)
+    return compress(graph, steps, means=means).graph
 
 
 def _read(content: bytes, order: Order) -> Graph:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -16,9 +16,10 @@ from sim.errors import EdgesimError, Problem
 from sim.frontends.load import load_model
 from sim.graph.ir import Graph
 from sim.passes.compression import Cost, Means, compress
-from sim.passes.compression.base import Feeds
+from sim.passes.compression.base import Feeds, Rerun
 from sim.scenario.compression import MixedPrecisionOptions, QuantizeOptions
 from sim.scenario.model import ModelUse
+from sim.scenario.spiking import ToSpikingOptions
 
 
 def compressed_model(graph: Graph, use: ModelUse, device: DeviceSpec, directory: Path, runtime: str | None = None) -> Graph:
@@ -30,14 +31,14 @@ def compressed_model(graph: Graph, use: ModelUse, device: DeviceSpec, directory:
     cost = _coster(use, device, runtime)
     for index, step in enumerate(use.compress):
         feeds = _calibration(step.options, directory, f"compress.{index}.{step.technique}.calibration")
-        means = Means(feeds, _ranges if feeds else None, _network(directory), cost)
+        means = Means(feeds, _ranges if feeds else None, _network(directory), cost, _rerunner if feeds else None)
         graph = compress(graph, [step], means=means, first=index).graph
     return graph
 
 
 def _calibration(options: object, directory: Path, path: str) -> Feeds | None:
     """Arrays of the .npz file that a step names."""
-    name = options.calibration if isinstance(options, QuantizeOptions | MixedPrecisionOptions) else None
+    name = options.calibration if isinstance(options, QuantizeOptions | MixedPrecisionOptions | ToSpikingOptions) else None
     if name is None:
         return None
     try:
@@ -53,6 +54,13 @@ def _ranges(graph: Graph, feeds: Feeds) -> Mapping[str, tuple[float, float]]:
     from sim.frontends.onnx.observe import observed_ranges
 
     return observed_ranges(graph, feeds)
+
+
+def _rerunner(graph: Graph, feeds: Feeds, weights: Sequence[str], observed: Sequence[str]) -> Rerun:
+    """Runs with other weights, in ONNX Runtime."""
+    from sim.frontends.onnx.rerun import rerunner
+
+    return rerunner(graph, feeds, weights, observed)
 
 
 def _network(directory: Path) -> Callable[[str, Mapping[str, Any], Mapping[str, int]], Graph]:

@@ -14,13 +14,12 @@ import numpy as np
 from sim.errors import EdgesimError, ModelError
 from sim.experiment.accuracy.session import Runner
 
-Quantizer = Literal["int8_static", "int8_dynamic", "int4"]
+Quantizer = Literal["int8_static", "int8_dynamic"]
 _MARKS = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulNBits", "MatMulInteger", "ConvInteger", "GatherBlockQuantized")
-_BLOCK = 32
 
 
 def quantized_with_onnxruntime(model: bytes, kind: Quantizer, feeds: Mapping[str, np.ndarray] | None = None, *, per_channel: bool = True) -> bytes:
-    """The model as ``quantize_static`` (QDQ), ``quantize_dynamic`` or the MatMulNBits quantizer leaves it.
+    """The model as ``quantize_static`` (QDQ) or ``quantize_dynamic`` leaves it.
 
     ``feeds``: calibration data, input -> ``[samples, ...]``. Raises EdgesimError where a package is missing, ModelError where the model
     is quantized already or the quantizer fails.
@@ -29,7 +28,6 @@ def quantized_with_onnxruntime(model: bytes, kind: Quantizer, feeds: Mapping[str
     steps: dict[str, Callable[[Path, Path], None]] = {
         "int8_static": lambda source, target: _static(source, target, _batches(Runner(model, "the model"), feeds or {}), per_channel),
         "int8_dynamic": lambda source, target: _dynamic(source, target, per_channel),
-        "int4": _n_bits,
     }
     with tempfile.TemporaryDirectory(prefix="edgesim_") as folder, _quiet():
         source, target = Path(folder) / "source.onnx", Path(folder) / "target.onnx"
@@ -51,15 +49,6 @@ def refuse_quantized(model: bytes) -> None:
         raise ModelError(f"the model is quantized already ({', '.join(found)}); give the float model it was made from")
 
 
-def has_int4_quantizer() -> bool:
-    """Whether ONNX Runtime's quantizer to four bits has the packages it needs."""
-    try:
-        from onnxruntime.quantization import matmul_nbits_quantizer  # noqa: F401
-    except ImportError:
-        return False
-    return True
-
-
 def _static(source: Path, target: Path, batches: Iterator[dict[str, np.ndarray]], per_channel: bool) -> None:
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
@@ -75,15 +64,6 @@ def _dynamic(source: Path, target: Path, per_channel: bool) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     quantize_dynamic(str(source), str(target), weight_type=QuantType.QInt8, per_channel=per_channel)
-
-
-def _n_bits(source: Path, target: Path) -> None:
-    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
-
-    quantizer = MatMulNBitsQuantizer(_loaded(source.read_bytes()), block_size=_BLOCK, is_symmetric=True)
-    quantizer.process()
-    made: Any = quantizer.model.model
-    target.write_bytes(made.SerializeToString())
 
 
 def _batches(runner: Runner, feeds: Mapping[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:

@@ -54,7 +54,7 @@ def perturbations(experiment: Experiment, result: Result) -> Perturbations:
     whole = runs * events <= EVENTS
     duration_s = result.trace.end_s * (1.0 if whole else EVENTS / (events * (runs + 1)))  # one more: the run as predicted
     try:
-        base = result.trace if whole else _trace(experiment, result.seed, duration_s)
+        base = result.trace if whole and not result.trace.summaries else _trace(experiment, result.seed, duration_s)
         found = [Perturbed(name, share, _trace(slowed(experiment, name, share), result.seed, duration_s)) for name in classes for share in (LOW, HIGH)]
     except EdgesimError:  # a battery that ends before anything is done, a device that runs away
         return Perturbations(result.trace, (), slowdowns, 0.0)

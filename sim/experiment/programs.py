@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import singledispatch
+from functools import partial, singledispatch
 
 from sim.compiler import compile_code, compile_model
 from sim.compiler.program import Program
 from sim.errors import EdgesimError, Problem
 from sim.experiment.accuracy.of_model import with_accuracy
+from sim.experiment.batch_programs import served_code, served_model
 from sim.experiment.compression import compressed_model
+from sim.experiment.exit_parts import cut_to_part, exit_parts
 from sim.experiment.locate import collected
 from sim.experiment.training import trained_model, training_input, training_placement, training_shapes
 from sim.frontends.load import load_model
+from sim.graph.ir import Graph
+from sim.runtime.deployment import part_roles
+from sim.scenario.adaptive import exit_names
 from sim.scenario.loading import LoadedScenario
-from sim.scenario.model import CodeStage, ModelStage, ModelUse, RadioStage
+from sim.scenario.model import CodeStage, ModelStage, ModelUse, Placement, RadioStage
 from sim.scenario.positions import Path
 
 
@@ -44,11 +49,14 @@ class StagePrograms:
 class Programs:
     """Collects programs in the order they are asked for; a user's mistakes are kept until all are known (:meth:`finish`)."""
 
-    def __init__(self, loaded: LoadedScenario) -> None:
+    def __init__(self, loaded: LoadedScenario, compiled: dict[str, Program] | None = None) -> None:
+        """``compiled``: models by what they are made of, shared among scenarios of one device and runtime."""
         self.loaded = loaded
         self.loads: dict[str, bool | None] = {}  # of every program asked for: whether it is in memory from the start, None for user code
         self._programs: dict[str, Program] = {}
-        self._compiled: dict[str, Program] = {}  # models by what they are made of
+        self._compiled: dict[str, Program] = {} if compiled is None else compiled
+        self._split: dict[str, list[Graph]] = {}  # networks with exits by name: their parts
+        self._graphs: dict[str, Graph] = {}  # of models that are compiled for several batch sizes, likewise
         self._problems: list[Problem] = []
 
     def add(self, name: str, loads: bool | None, place: Path, make: Callable[[], Program]) -> int:
@@ -64,12 +72,48 @@ class Programs:
         use = self.loaded.scenario.models[name]
         return self.add(name, use.load == "at_start", ("models", name), lambda: self.compiled(use, name))
 
+    def parts(self, name: str) -> list[int]:
+        """The positions of a model's programs: one, or with early exits one for each exit and one for the end."""
+        use = self.loaded.scenario.models[name]
+        if not use.exits:
+            return [self.model(name)]
+        at_start = use.load == "at_start"
+        return [
+            self.add(f"{name}@{exit}", at_start, ("models", name), partial(self._part, use, name, position))
+            for position, exit in enumerate(exit_names(use.exits))
+        ]
+
+    def _part(self, use: ModelUse, name: str, position: int) -> Program:
+        """The program of one part of a network with exits. What is wrong with the network is said once, by its first part."""
+        if not position:
+            self._split[name] = []
+            self._split[name] = exit_parts(model_graph(self.loaded, use, name), use.exits)
+        if not self._split[name]:
+            raise EdgesimError([])
+        return _lowered(self.loaded, use, self._split[name][position], f"{name}@{exit_names(use.exits)[position]}")
+
     def compiled(self, use: ModelUse, name: str) -> Program:
         """The program of a model; two models of a scenario that differ only in name or loading share the work."""
         key = use.model_copy(update={"load": "at_start"}).model_dump_json()
         if key not in self._compiled:
             self._compiled[key] = _compiled(self.loaded, use, name)
         return self._compiled[key]
+
+    def change(self, name: str, how: Callable[[Program], Program]) -> None:
+        """Put another program in the place of one that was made."""
+        if name in self._programs:
+            self._programs[name] = how(self._programs[name])
+
+    def graph(self, use: ModelUse, name: str) -> Graph:
+        """The graph of a model before its runtime lowers it, made once."""
+        key = use.model_copy(update={"load": "at_start", "placement": Placement()}).model_dump_json()
+        if key not in self._graphs:
+            self._graphs[key] = model_graph(self.loaded, use, name)
+        return self._graphs[key]
+
+    def lowered(self, use: ModelUse, graph: Graph, name: str) -> Program:
+        """The program of a graph that was made from a model."""
+        return _lowered(self.loaded, use, graph, name)
 
     def finish(self) -> dict[str, Program]:
         """The programs by name, in order. Raises EdgesimError for all mistakes at once."""
@@ -86,11 +130,18 @@ def stage_programs(stage: object, at: StageAt, programs: Programs) -> StageProgr
 
 @stage_programs.register
 def _model(stage: ModelStage, at: StageAt, programs: Programs) -> StagePrograms:
-    return StagePrograms(programs.model(stage.model))
+    if stage.batching or stage.units:
+        roles = served_model(stage, at, programs)
+        return StagePrograms(next(position for name, position in roles.items() if "[" not in name), roles)
+    first, *later = programs.parts(stage.model)
+    return StagePrograms(first, part_roles(later))
 
 
 @stage_programs.register
 def _code(stage: CodeStage, at: StageAt, programs: Programs) -> StagePrograms:
+    if stage.units:
+        roles = served_code(stage, at, programs)
+        return StagePrograms(next(iter(roles.values())), roles)
     name = f"{at.workload}/{at.name}"
     return StagePrograms(programs.add(name, None, at.place, lambda: compile_code(stage.work, stage.unit, programs.loaded.device, name)))
 
@@ -101,6 +152,16 @@ def _radio(stage: RadioStage, at: StageAt, programs: Programs) -> StagePrograms:
 
 
 def _compiled(loaded: LoadedScenario, use: ModelUse, name: str) -> Program:
+    return _lowered(loaded, use, model_graph(loaded, use, name), name)
+
+
+def _lowered(loaded: LoadedScenario, use: ModelUse, graph: Graph, name: str) -> Program:
+    runtime, placement = use.runtime or loaded.scenario.runtime, training_placement(use, loaded.device)
+    return compile_model(graph, loaded.device, runtime=runtime, precision=use.precision, placement=placement, threads=use.threads, name=name)
+
+
+def model_graph(loaded: LoadedScenario, use: ModelUse, name: str) -> Graph:
+    """A model as the scenario describes it, before its runtime lowers it: read, compressed, extended by training, cut to its part."""
     graph = load_model(
         use.source,
         directory=loaded.directory,
@@ -111,8 +172,6 @@ def _compiled(loaded: LoadedScenario, use: ModelUse, name: str) -> Program:
         unknown_operators=use.unknown_operators,
         name=name,
     )
-    runtime = use.runtime or loaded.scenario.runtime
     graph = compressed_model(graph, use, loaded.device, loaded.directory, loaded.scenario.runtime)
-    graph = with_accuracy(graph, use, loaded.directory)
-    graph, placement = trained_model(graph, use), training_placement(use, loaded.device)
-    return compile_model(graph, loaded.device, runtime=runtime, precision=use.precision, placement=placement, threads=use.threads, name=name)
+    graph = trained_model(with_accuracy(graph, use, loaded.directory), use)
+    return graph if use.part is None else cut_to_part(graph, use.part)

@@ -36,7 +36,7 @@ class Result:
     prepare_cpu_s: float = 0.0
 
     def __repr__(self) -> str:
-        requests = len(self.trace.requests)
+        requests = sum(summary.rows for summary in self.trace.summaries) or len(self.trace.requests)
         return f"<Result of {self.scenario.name} on {self.device.name}, seed {self.seed}: {self.trace.end_s:g} s simulated, {requests} requests>"
 
     @property

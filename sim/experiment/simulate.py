@@ -13,9 +13,14 @@ from device_models.units import format_quantity
 from sim.compiler.paging import paged_to_fit
 from sim.compiler.program import Program, stored_bytes
 from sim.errors import EdgesimError, Problem
+from sim.experiment import (
+    adaptive_programs,  # noqa: F401  (it registers which programs its stages need)
+    generation,  # noqa: F401  (it registers the programs of stages that generate)
+)
 from sim.experiment.battery_check import check_battery, check_one_inference
 from sim.experiment.locate import collected, located
 from sim.experiment.names import known_names
+from sim.experiment.overload import overloads
 from sim.experiment.programs import Programs, StageAt, stage_programs
 from sim.experiment.result import Result
 from sim.runtime.deployment import Deployment
@@ -47,7 +52,11 @@ class Experiment:
         """
         scenario = self.loaded.scenario
         wall_s, cpu_s = time.perf_counter(), time.process_time()
-        trace = self._engine(reference).run(seed, progress)
+        engine = self._engine(reference)
+        try:
+            trace = engine.run(seed, progress)
+        except EdgesimError as error:
+            raise EdgesimError(located(error.problems, self.loaded.places, ())) from None
         check_battery(self.loaded, trace)
         used = scenario.seed if seed is None else seed
         return Result(self.loaded, self.programs, trace, used, time.perf_counter() - wall_s, time.process_time() - cpu_s, self.prepare_cpu_s)
@@ -56,6 +65,10 @@ class Experiment:
         """Raise EdgesimError if the models do not fit the device's memory, or its battery cannot carry one inference."""
         self._engine(reference=False)
         check_one_inference(self.loaded, lambda scenario: self._engine(False, scenario).run())
+
+    def warnings(self) -> list[Problem]:
+        """What the scenario may not have meant: a queue that grows without end."""
+        return overloads(self.loaded, self.deployment)
 
     def _engine(self, reference: bool, scenario: Scenario | None = None) -> Engine:
         """``scenario``: another than the loaded one, of the same models and stages."""
@@ -68,10 +81,13 @@ class Experiment:
             raise EdgesimError(located(error.problems, loaded.places, ("models",))) from None
 
 
-def prepare(loaded: LoadedScenario) -> Experiment:
-    """Import, lower and compile each model that a stage runs, once. Raises EdgesimError for all models that cannot be read, run or stored."""
+def prepare(loaded: LoadedScenario, compiled: dict[str, Program] | None = None) -> Experiment:
+    """Import, lower and compile each model that a stage runs, once. Raises EdgesimError for all models that cannot be read, run or stored.
+
+    ``compiled``: what other scenarios of the same device, default runtime and folder have compiled, which is used and added to.
+    """
     cpu_s = time.process_time()
-    scenario, asked = loaded.scenario, Programs(loaded)
+    scenario, asked = loaded.scenario, Programs(loaded, compiled)
     stages = {
         name: [
             stage_programs(stage, StageAt(name, position, stage_name), asked)

@@ -8,7 +8,7 @@ the classes that are active, however many flows they have.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from math import inf
 from typing import Any
 
@@ -16,11 +16,12 @@ from device_models.sharing import max_min_rates
 from sim.runtime.clock import ENDS, SWITCHES, Alarm, Clock
 
 _MOST_CACHED = 10_000
+Flow = tuple[float, int, float, Callable[[], None]]  # its class's account at its end, sequence, bytes, what follows
 _ROUNDING = 1e-9  # bytes by which an account may miss a flow's end, relative to the account
 
 
 class Link:
-    """One direction of a connection. ``carried_bytes``: of transfers that have ended."""
+    """One direction of a connection. ``carried_bytes``: of transfers that have ended, and what had passed of those taken off."""
 
     __slots__ = ("busy_s", "capacity_bytes_per_s", "carried_bytes", "flows", "name")
 
@@ -39,7 +40,7 @@ class FlowClass:
         self.index, self.links, self.limit_bytes_per_s = index, tuple(links), limit_bytes_per_s
         self.received_bytes = 0.0  # by each of its flows since the class became active
         self.rate_bytes_per_s = 0.0
-        self.waiting: list[tuple[float, int, float, Callable[[], None]]] = []  # account at the end, sequence, bytes, what follows
+        self.waiting: list[Flow] = []
 
 
 class Network:
@@ -66,18 +67,35 @@ class Network:
             self.classes.append(self._by_kind[key])
         return self._by_kind[key]
 
-    def send(self, kind: FlowClass, size_bytes: float, done: Callable[[], None]) -> None:
+    def send(self, kind: FlowClass, size_bytes: float, done: Callable[[], None]) -> Flow:
         """A flow of ``size_bytes`` begins; ``done`` is called when its last byte has passed."""
         self._advance()
         self._sequence += 1
         if not kind.waiting:
             kind.received_bytes = 0.0
             self._active[kind.index] = kind
-        heappush(kind.waiting, (kind.received_bytes + size_bytes, self._sequence, size_bytes, done))
+        flow = (kind.received_bytes + size_bytes, self._sequence, size_bytes, done)
+        heappush(kind.waiting, flow)
         for link in kind.links:
             self.links[link].flows += 1
         if not self._settling:
             self._arm()
+        return flow
+
+    def take_off(self, kind: FlowClass, flow: Flow) -> float:
+        """Remove a flow that is under way; what had not passed of it, bytes. ``done`` is not called."""
+        self._advance()
+        left_bytes = min(max(flow[0] - kind.received_bytes, 0.0), flow[2])
+        kind.waiting.remove(flow)
+        heapify(kind.waiting)
+        if not kind.waiting:
+            del self._active[kind.index]
+        for link in kind.links:
+            self.links[link].flows -= 1
+            self.links[link].carried_bytes += flow[2] - left_bytes
+        if not self._settling:
+            self._arm()
+        return left_bytes
 
     def set_capacity(self, link: int, capacity_bytes_per_s: float) -> None:
         """From now on; 0 while a link is down."""

@@ -61,12 +61,15 @@ class FleetRadio:
         self._account(now)
         if sending:
             self._sending -= 1
-            self.joules["send"] += size_bytes * self._send_j_per_byte
         else:
             self._receiving -= 1
-            self.joules["receive"] += size_bytes * self._receive_j_per_byte
+        self.moved(sending, size_bytes)
         if not self._sending and not self._receiving:
             self._ready_s = now + sum(seconds for seconds, _ in self._tail)
+
+    def moved(self, sending: bool, size_bytes: float) -> None:
+        """Bytes of a transfer that goes on have passed."""
+        self.joules["send" if sending else "receive"] += size_bytes * (self._send_j_per_byte if sending else self._receive_j_per_byte)
 
     def close(self, now: float) -> float:
         """All joules up to now."""

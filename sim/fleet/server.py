@@ -11,16 +11,20 @@ from typing import Any
 import numpy as np
 
 from sim.runtime.clock import ENDS, OBSERVERS, SWITCHES, Alarm, Clock
+from sim.runtime.spread import draw_of
+from sim.scenario.batching import Spread
 
 Done = Callable[[bool], None]
+_DRAWS = 1024
 
 
 @dataclass(frozen=True)
 class ServedWork:
-    """What a server runs for a kind of task: seconds and joules of a batch of 1, 2, ... tasks, ``[max_batch]``."""
+    """What a server runs for a kind of task: seconds and joules of a batch of 1, 2, ... tasks, ``[max_batch]``. ``spread``: how both scatter."""
 
     batch_s: tuple[float, ...]
     batch_j: tuple[float, ...]
+    spread: Spread | None = None
 
 
 @dataclass(frozen=True)
@@ -58,11 +62,15 @@ class _Replica:
     batch: list[tuple[ServedWork, Done, float]] = field(default_factory=list)
     alarm: Alarm | None = None
     begun_s: float = 0.0  # when its batch began
+    factor: float = 1.0  # of this batch's length and energy
     stops: bool = False
 
 
 class Server:
-    """Tasks come through :meth:`submit`; ``done(served)`` is called at the end, with False where the queue had no room."""
+    """Tasks come through :meth:`submit`; ``done(served)`` is called at the end, with False where the queue had no room.
+
+    ``moved_bytes``: that the server received and sent, which those count who bring and fetch them.
+    """
 
     def __init__(self, clock: Clock, plan: ServerPlan, rng: np.random.Generator) -> None:
         self.clock, self.plan, self._rng = clock, plan, rng
@@ -70,7 +78,8 @@ class Server:
         self._replicas = [_Replica() for _ in range(plan.replicas)]
         self._waiting_alarm: Alarm | None = None
         self.served = self.refused = self.batches = self.failures = self.started = 0
-        self.busy_s = self.active_j = self.wait_s = 0.0
+        self.busy_s = self.active_j = self.wait_s = self.moved_bytes = 0.0
+        self._factors: dict[int, list[float]] = {}  # drawn ahead, by the identity of the work
         self._paid_s = 0.0  # of replicas that have stopped
         self.most = plan.replicas
 
@@ -92,10 +101,13 @@ class Server:
 
     def expected_wait_s(self, work: ServedWork) -> float:
         """For a task that comes now: the queue before it at full batches, shared by the replicas that run."""
-        running = sum(replica.state in ("idle", "busy") for replica in self._replicas)
+        idle = running = 0
+        for replica in self._replicas:
+            idle += replica.state == "idle"
+            running += replica.state in ("idle", "busy")
         if not running:
             return self.plan.mttr_s
-        if any(replica.state == "idle" for replica in self._replicas):
+        if idle:
             return self.plan.max_delay_s if self.plan.max_batch > 1 else 0.0
         size = min(self.plan.max_batch, len(work.batch_s))
         batches = len(self._queue) / size + 0.5  # half of the batch under way
@@ -148,19 +160,27 @@ class Server:
 
     def _run(self, replica: _Replica, batch: list[tuple[ServedWork, Done, float]]) -> None:
         now, work = self.clock._now, batch[0][0]
-        chosen = {id(entry) for entry in batch}
-        others = []
-        while chosen:  # most batches stand at the head
-            entry = self._queue.popleft()
-            if id(entry) in chosen:
-                chosen.remove(id(entry))
-            else:
-                others.append(entry)
-        self._queue.extendleft(reversed(others))
+        self._take_out(batch)
         replica.state, replica.batch, replica.begun_s = "busy", batch, now
-        seconds = work.batch_s[len(batch) - 1]
-        self.wait_s += sum(now - entry[2] for entry in batch)
+        replica.factor = 1.0 if work.spread is None else self._factor(work, work.spread)
+        seconds = work.batch_s[len(batch) - 1] * replica.factor
+        for entry in batch:
+            self.wait_s += now - entry[2]
         replica.alarm = Alarm(self.clock, now + seconds, ENDS, lambda _: self._ended(replica))
+
+    def _take_out(self, batch: list[tuple[ServedWork, Done, float]]) -> None:
+        """Off the queue, whose order the others keep."""
+        others = []
+        for entry in batch:
+            while (head := self._queue.popleft()) is not entry:
+                others.append(head)
+        self._queue.extendleft(reversed(others))
+
+    def _factor(self, work: ServedWork, spread: Spread) -> float:
+        drawn = self._factors.setdefault(id(work), [])
+        if not drawn:
+            drawn += np.maximum(draw_of(spread)(self._rng, _DRAWS), 1e-12).tolist()
+        return drawn.pop()
 
     def _ended(self, replica: _Replica) -> None:
         batch = replica.batch
@@ -178,8 +198,8 @@ class Server:
     def _account(self, replica: _Replica, share: float) -> None:
         """So much of the batch under way has been done."""
         work, size = replica.batch[0][0], len(replica.batch)
-        self.busy_s += share * work.batch_s[size - 1]
-        self.active_j += share * work.batch_j[size - 1]
+        self.busy_s += share * work.batch_s[size - 1] * replica.factor
+        self.active_j += share * work.batch_j[size - 1] * replica.factor
 
     def _plan_failure(self, replica: _Replica) -> None:
         if self.plan.mtbf_s < math.inf:
@@ -195,16 +215,18 @@ class Server:
             replica.alarm.cancel()
             replica.alarm = None
             work = replica.batch[0][0]
-            self._account(replica, (self.clock.now - replica.begun_s) / work.batch_s[len(replica.batch) - 1])
+            self._account(replica, (self.clock.now - replica.begun_s) / (work.batch_s[len(replica.batch) - 1] * replica.factor))
         self._queue.extendleft(reversed(replica.batch))
         replica.batch, replica.state = [], "down"
         self.clock.at(self.clock.now + float(self._rng.exponential(self.plan.mttr_s)), SWITCHES, lambda _: self._repaired(replica))
 
     def _repaired(self, replica: _Replica) -> None:
-        if replica in self._replicas:
-            replica.state = "idle"
-            self._plan_failure(replica)
-            self._dispatch()
+        replica.state = "idle"
+        if replica.stops:
+            self._stop(replica)
+            return
+        self._plan_failure(replica)
+        self._dispatch()
 
     def _scale(self, _: Any) -> None:
         running = [replica for replica in self._replicas if not replica.stops]

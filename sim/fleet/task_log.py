@@ -17,11 +17,18 @@ class TaskStatus(IntEnum):
     REFUSED = 2  # the server's queue had no room
 
 
+NO_EXIT = -1
+
+
 class TaskLog:
-    """Rows in the order of their ends. Seconds by cause: ``near_s`` on the device with waiting, ``up_s``, ``far_s`` at the server with waiting, ``down_s``."""
+    """Rows in the order of their ends. ``exit``: the early exit at which it left on the device, ``NO_EXIT`` for none.
+
+    Seconds by cause: ``near_s`` on the device with waiting, ``up_s``, ``far_s`` at the server with waiting, ``down_s``.
+    """
 
     def __init__(self) -> None:
-        self._table = Table(kind="h", device="l", way="h", status="b", arrival_s="d", end_s="d", near_s="d", up_s="d", far_s="d", down_s="d", energy_j="d")
+        seconds = dict.fromkeys(("arrival_s", "end_s", "near_s", "up_s", "far_s", "down_s"), "d")
+        self._table = Table(kind="h", device="l", way="h", status="b", exit="h", **seconds, energy_j="d")
         self.add = self._table.append
 
     def __len__(self) -> int:

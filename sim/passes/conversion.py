@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from device_models.work import DType
 from sim.graph.ir import Graph, Op, Tensor
+from sim.graph.ops import OPS
 from sim.passes.edit import fresh_name, fresh_op_name
 
 FLOATS = (DType.F32, DType.F16, DType.BF16, DType.F64)
@@ -43,6 +44,10 @@ class Conversion:
         self.keep = frozenset(keep_float) if formats.activations not in FLOATS else frozenset()
         self.only = frozenset(only) if formats.activations not in FLOATS else frozenset()
         self.original = {name: tensor.dtype for name, tensor in graph.tensors.items()}
+        updates = [op for op in graph.ops if OPS[op.type].overwrites and graph.tensors[op.inputs[0]].role == "weight"]
+        written = [(op, OPS[op.type].overwrites) for op in updates]
+        self.updated = {op.outputs[0] for op in updates}
+        self.summed = {name for op, count in written for name in (*op.inputs[1:count], *op.outputs[1:count])}  # small updates vanish in short formats
         self.converted: dict[tuple[str, DType], str] = {}
         self.inserted: list[Op] = []
 
@@ -90,11 +95,11 @@ class Conversion:
             if tensor.dtype in FLOATS and not self.keep_interface:
                 retype(tensor, self.formats.activations)
         for tensor in self.graph.tensors.values():
-            if tensor.role == "state" and tensor.dtype in FLOATS:
+            if tensor.role == "state" and tensor.dtype in FLOATS and tensor.name not in self.summed:
                 retype(tensor, self.float_format if self.formats.activations in FLOATS else self.formats.activations)
         for op in self.graph.ops:
             for name in op.outputs:
-                if self.original[name] in FLOATS:
+                if self.original[name] in FLOATS and name not in self.summed:
                     retype(self.graph.tensors[name], self._target(op))
             if op.type == "Cast" and op.attributes.get("to") in FLOATS:
                 op.attributes = {**op.attributes, "to": self.graph.tensors[op.outputs[0]].dtype}
@@ -129,7 +134,7 @@ class Conversion:
         """Outputs keep name and format: what makes one writes to another tensor, and a conversion follows."""
         for name in dict.fromkeys(self.graph.outputs):
             tensor, wanted = self.graph.tensors[name], self.original[name]
-            if wanted not in FLOATS or tensor.dtype == wanted or tensor.role != "activation":
+            if wanted not in FLOATS or tensor.dtype == wanted or tensor.role != "activation" or name in self.updated:  # weights stay where they are
                 continue
             inner = fresh_name(self.graph, f"{name}.{tensor.dtype.name.lower()}")
             self.graph.tensors[inner] = Tensor(inner, tensor.shape, tensor.dtype)

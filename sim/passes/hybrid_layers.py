@@ -17,7 +17,7 @@ class HybridLayers(Pass):
     """Each of ``layers`` that its file marks as hybrid quantizes its own input (scales found at run time) and scales its sums back to floats."""
 
     name = "hybrid_layers"
-    layers: tuple[str, ...] = ("Conv", "Dense")
+    layers: tuple[str, ...] = ("Conv", "Dense", "MatMul", "SVDF", "LSTM", "ProjectedLSTM", "RNN")
 
     def apply(self, graph: Graph) -> None:
         ops: list[Op] = []
@@ -35,7 +35,7 @@ def _quantize_input(graph: Graph, op: Op, x: Tensor) -> Op:
     for suffix, shape, dtype in (("quantized", x.shape, DType.I8), ("scale", (), DType.F32), ("zero", (), DType.I8)):
         names.append(fresh_name(graph, f"{op.name}.{suffix}"))
         graph.tensors[names[-1]] = Tensor(names[-1], shape, dtype)
-    result = graph.tensors[op.outputs[0]].dtype
+    result = graph.tensors[op.outputs[0]].dtype  # states of recurrent layers stay floats, too, and are rounded inside the kernel
     op.inputs = (names[0], *op.inputs[1:])
     op.attributes = {**{key: value for key, value in op.attributes.items() if key != "hybrid"}, "out_dtype": result}
     return Op(fresh_op_name(graph, f"{op.name}.quantize"), "DynamicQuantize", (x.name,), tuple(names), {"to": DType.I8})

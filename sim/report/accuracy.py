@@ -36,6 +36,8 @@ class AccuracyMetrics:
 def accuracy_metrics(program: Program) -> AccuracyMetrics:
     """What was measured; else what was published for the model, the technique and precision, and the runtime; else unknown."""
     notes = program.graph.notes if program.graph else {}
+    if "part_of" in notes:
+        return AccuracyMetrics(None, "", "", f"a part of {notes['part_of']}, whose accuracy says nothing of it")
     if measured := notes.get(MEASURED):
         return _measured(measured, program.precision)
     rows = _published_rows(notes)
@@ -70,7 +72,7 @@ def _technique(step: str) -> str:
 
 
 def _measured(found: Mapping[str, Any], precision: str) -> AccuracyMetrics:
-    metric, source = str(found["metric"]), f"measured on {found['samples_count']:,} samples of {found['dataset']} in ONNX Runtime"
+    metric, source = str(found["metric"]), f"measured on {found['samples_count']:,} samples of {found['dataset']} in {found.get('engine', 'ONNX Runtime')}"
     value, low, high, count = (found[key] for key in ("value", "low", "high", "samples_count"))
     if not found["is_share"]:
         told = f"{metric} {value:.4g}, 95 % between {low:.4g} and {high:.4g}, {source}; which is no share of right answers"

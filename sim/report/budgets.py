@@ -5,6 +5,7 @@ Thermal runaway fails a run whatever its budgets are.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -12,11 +13,13 @@ from device_models.spec import DeviceSpec
 from device_models.thermal_feedback import JUNCTION_MAX_C
 from device_models.units import format_quantity
 from sim.report.device_metrics import RunawayMetrics
+from sim.report.generation_budgets import GENERATION_RULES, GenerationRule, worst_answer
 from sim.report.metrics import Metrics
 from sim.report.numbers import band, celsius, count, percent, rate, seconds
 from sim.report.request_metrics import WorkloadMetrics
 from sim.report.uncertainty import Interval, Path, Uncertainty, likelihood
 from sim.scenario.model import Budgets, Scenario
+from sim.workload.loadgen_rules import TimeRule
 
 RUNAWAY = "thermal_runaway"  # the name of the verdict that is of no budget
 
@@ -83,7 +86,9 @@ class _Rule:
 _OF_WORKLOADS = (
     _Rule("latency_p50_s", "latency p50", "time"),
     _Rule("latency_p90_s", "latency p90", "time"),
+    _Rule("latency_p95_s", "latency p95", "time"),
     _Rule("latency_p99_s", "latency p99", "time"),
+    _Rule("latency_p999_s", "latency p99.9", "time"),
     _Rule("latency_max_s", "latency max", "time"),
     _Rule("throughput_hz", "throughput", "rate", at_least=True),
     _Rule("miss_rate", "deadline misses", "ratio"),
@@ -102,11 +107,12 @@ _OF_DEVICE = (
 
 
 def judge(metrics: Metrics, scenario: Scenario, device: DeviceSpec, known: Uncertainty | None = None) -> tuple[Verdict, ...]:
-    """A verdict per budget, in the order a report shows them: thermal runaway, those of workloads, of the device, of single workloads.
+    """A verdict per budget, in the order a report shows them: thermal runaway, those of load generators, of workloads, of the device, of single workloads.
 
     It is the predicted value that holds a budget or not; ``known`` adds how likely that is.
     """
     verdicts = [] if metrics.heat.runaway is None else [_runaway(metrics.heat.runaway)]
+    verdicts += _of_loadgen(metrics)
     verdicts += _verdicts(scenario.budgets, metrics.workloads, metrics, device, known)
     for name, own in scenario.budgets.per.items():
         verdicts += _verdicts(own, {name: metrics.workloads[name]}, metrics, device, known)
@@ -120,10 +126,27 @@ def _verdicts(budgets: Budgets, workloads: dict[str, WorkloadMetrics], metrics: 
         if limits[rule] is not None:
             name, verdict = _worst(rule, float(limits[rule]), workloads, metrics, device)
             found.append(_with_chance(verdict, known, _path_of(rule, name), [_path_of(rule, other) for other in workloads]))
+    found += [
+        _of_answers(of_answers, float(limit), workloads, metrics, known)
+        for of_answers in GENERATION_RULES
+        if (limit := getattr(budgets, of_answers.field)) is not None
+    ]
     for rule in _OF_DEVICE:
         if limits[rule] is not None:
             path = _DEVICE_PATHS.get(rule.field, ())
             found.append(_with_chance(_of_device(rule, float(limits[rule]), metrics, device), known, path, [path]))
+    return found
+
+
+def _of_loadgen(metrics: Metrics) -> list[Verdict]:
+    """The rules of load generators, which hold whatever the budgets are."""
+    found = []
+    for workload, result in metrics.loadgen.items():
+        shown = workload if len(metrics.workloads) > 1 else ""
+        for name, rule in result.rules.items():
+            dimension = "time" if isinstance(rule, TimeRule) else "count"
+            value = rule.value if math.isfinite(rule.value) else None
+            found.append(Verdict(f"loadgen_{name}", f"LoadGen {rule.title}", shown, dimension, value, rule.limit, rule.at_least, rule.ok, rule.advice))
     return found
 
 
@@ -193,6 +216,14 @@ def _of_device(rule: _Rule, limit: float, metrics: Metrics, device: DeviceSpec) 
     return Verdict(rule.field, rule.title, "", rule.dimension, value, limit, rule.at_least, ok, "" if ok else detail)
 
 
+def _of_answers(rule: GenerationRule, limit: float, workloads: dict[str, WorkloadMetrics], metrics: Metrics, known: Uncertainty | None) -> Verdict:
+    worst = worst_answer(rule, metrics.generation, list(workloads))
+    ok = worst.value is not None and _holds(worst.value, limit, rule.at_least)
+    name = worst.path[2].partition("/")[0] if worst.path and len(metrics.workloads) > 1 else ""
+    verdict = Verdict(rule.field, rule.title, name, rule.dimension, worst.value, limit, rule.at_least, ok, worst.why)
+    return _with_chance(verdict, known, worst.path, list(worst.every))
+
+
 def _holds(value: float, limit: float, at_least: bool) -> bool:
     return value >= limit if at_least else value <= limit
 
@@ -239,14 +270,17 @@ def _energy_per_inference(metrics: Metrics, device: DeviceSpec) -> tuple[float |
 
 
 def _accuracy(metrics: Metrics, device: DeviceSpec) -> tuple[float | None, str]:
-    """The least accurate model's."""
+    """The least accurate model's; of models that answer in turn, as a cascade does, that of all their answers together."""
+    mixed = metrics.adaptive.models if metrics.adaptive else ()
+    found = {name: (model.accuracy.value_ratio, model.accuracy.note) for name, model in metrics.models.items() if name not in mixed}
+    found |= {name: (accuracy.value_ratio, accuracy.note) for name, accuracy in (metrics.adaptive.judged() if metrics.adaptive else {}).items()}
     unknown: dict[str, list[str]] = {}
-    for name, model in metrics.models.items():
-        if model.accuracy.value_ratio is None:
-            unknown.setdefault(model.accuracy.note, []).append(name)
-    if unknown or not metrics.models:
+    for name, (value, note) in found.items():
+        if value is None:
+            unknown.setdefault(note, []).append(name)
+    if unknown or not found:
         return None, "; ".join(f"{', '.join(names)}: {note}" for note, names in unknown.items()) or "the scenario has no model"
-    return min(float(model.accuracy.value_ratio or 0.0) for model in metrics.models.values()), ""
+    return min(float(value or 0.0) for value, _ in found.values()), ""
 
 
 def _battery_life(metrics: Metrics, device: DeviceSpec) -> tuple[float | None, str]:
@@ -258,7 +292,9 @@ def _battery_life(metrics: Metrics, device: DeviceSpec) -> tuple[float | None, s
 _WORKLOAD_PATHS: dict[str, Path] = {
     "latency_p50_s": ("latency", "p50"),
     "latency_p90_s": ("latency", "p90"),
+    "latency_p95_s": ("latency", "p95"),
     "latency_p99_s": ("latency", "p99"),
+    "latency_p999_s": ("latency", "p999"),
     "latency_max_s": ("latency", "max"),
     "throughput_hz": ("throughput",),
     "miss_rate": ("miss",),
@@ -269,7 +305,15 @@ _DEVICE_PATHS: dict[str, Path] = {
     "energy_per_inference_j": ("energy_per_inference",),
     "battery_life_s": ("power", "battery_life"),
 }
-_WRITERS: dict[str, Callable[[float], str]] = {"rate": rate, "temperature": celsius, "accuracy": percent, "ratio": percent, "time": seconds}
+_WRITERS: dict[str, Callable[[float], str]] = {
+    "rate": rate,
+    "temperature": celsius,
+    "accuracy": percent,
+    "ratio": percent,
+    "time": seconds,
+    "count": count,
+    "price": "{:.3g}".format,
+}
 _DEVICE_VALUES: dict[str, Callable[[Metrics, DeviceSpec], tuple[float | None, str]]] = {
     "power_w": lambda metrics, device: (metrics.power.average_w, ""),
     "energy_per_inference_j": _energy_per_inference,

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from sim.report.atomic_file import atomic_file
+from sim.report.chrome_batches import batch_events, batch_names
+from sim.report.chrome_choices import choice_arguments
 from sim.report.chrome_radio import radio_names, radio_spans
 from sim.report.chrome_spans import ThreadSpans, kernels_inside, nanoseconds, thread_spans
 from sim.report.run_result import RunResult
@@ -63,6 +65,7 @@ def trace_events(result: RunResult, max_kernels: int) -> Iterator[str]:
     yield from _flow_events(spans)
     yield from _counter_events(trace)
     yield from _request_events(trace)
+    yield from batch_events(trace, REQUESTS, _batch_thread(trace))
 
 
 def _names(trace: Trace, spans: ThreadSpans) -> Iterator[str]:
@@ -78,6 +81,8 @@ def _names(trace: Trace, spans: ThreadSpans) -> Iterator[str]:
         yield _json({"ph": "M", "name": "thread_sort_index", "pid": DEVICE, "tid": thread, "args": {"sort_index": thread}})
     for index, name in enumerate(trace.workloads):
         yield _json({"ph": "M", "name": "thread_name", "pid": REQUESTS, "tid": _workload_thread(trace, index), "args": {"name": printable(name)}})
+    for thread, title in batch_names(trace, _batch_thread(trace)):
+        yield _json({"ph": "M", "name": "thread_name", "pid": REQUESTS, "tid": thread, "args": {"name": title}})
 
 
 def _radio_thread(spans: ThreadSpans) -> int:
@@ -88,6 +93,11 @@ def _radio_thread(spans: ThreadSpans) -> int:
 def _workload_thread(trace: Trace, workload: int) -> int:
     """Beyond every thread of the device, because Perfetto wants thread ids unique across processes."""
     return 1_000_000 + workload
+
+
+def _batch_thread(trace: Trace) -> int:
+    """Of the first queue: after those of the workloads."""
+    return _workload_thread(trace, len(trace.workloads))
 
 
 def _span_events(trace: Trace, spans: ThreadSpans) -> Iterator[str]:
@@ -165,6 +175,7 @@ def _request_events(trace: Trace) -> Iterator[str]:
     """Each request from arrival to answer, and inside it the time until its first stage began."""
     columns = trace.requests.columns()
     names = [json.dumps(printable(name)) for name in trace.workloads]
+    chosen = choice_arguments(trace)
     end_s = np.where(np.isfinite(columns["end_s"]) & (columns["status"] != Status.UNFINISHED), columns["end_s"], trace.end_s)
     times = [nanoseconds(column).tolist() for column in (columns["arrival_s"], end_s)]
     waits = np.where(np.isfinite(columns["start_s"]) & (columns["start_s"] >= columns["arrival_s"]), columns["start_s"], end_s)
@@ -178,7 +189,7 @@ def _request_events(trace: Trace) -> Iterator[str]:
     )
     for request, workload, arrival, end, start, status in rows:
         place = f'"cat": "request", "id": {request}, "pid": {REQUESTS}, "tid": {_workload_thread(trace, workload)}'
-        args = f'{{"request": {request}, "status": "{Status(status).name.lower()}"}}'
+        args = f'{{"request": {request}, "status": "{Status(status).name.lower()}"{chosen.get(request, "")}}}'
         yield f'{{"ph": "b", "name": {names[workload]}, {place}, "ts": {_us(arrival)}, "args": {args}}}'
         if start > arrival:
             yield f'{{"ph": "b", "name": "waiting", {place}, "ts": {_us(arrival)}}}'

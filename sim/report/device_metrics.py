@@ -72,6 +72,9 @@ class MemoryMetrics:
     storage_bytes: float
     loads_count: int | None  # models read from storage
     evictions_count: int | None  # models put out to make room
+    loading_s: float | None  # from when models were wanted until they were there
+    cold_starts_count: int | None  # first inferences after loading
+    cold_start_s: float | None  # what they took beyond warm ones
 
 
 def energy_metrics(trace: Trace) -> EnergyMetrics:
@@ -137,4 +140,7 @@ def memory_metrics(trace: Trace, device: DeviceSpec, programs: Mapping[str, Prog
         storage_bytes=stored_bytes(programs.values()),
         loads_count=trace.totals.get("model_loads"),
         evictions_count=trace.totals.get("evictions"),
+        loading_s=trace.totals.get("loading_s"),
+        cold_starts_count=trace.totals.get("cold_starts"),
+        cold_start_s=trace.totals.get("cold_start_s"),
     )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _NAME = 11
 _VALUE = 10  # cells of a value
 _EXTREME = 14
+_NOTABLE = 1e-3  # of the run: what first inferences took is not worth a word below that
 
 
 def state_lines(page: Page) -> list[Text]:
@@ -68,6 +69,10 @@ def energy_lines(page: Page) -> list[Text]:
     peak = "unknown" if memory.peak_bytes is None else format_quantity(memory.peak_bytes, "bytes")
     facts = [f"peak {peak} of {format_quantity(memory.available_bytes, 'bytes')}", f"models on storage {format_quantity(memory.storage_bytes, 'bytes')}"]
     facts += [f"{memory.evictions_count} evictions"] if memory.evictions_count else []
+    if memory.loads_count and memory.loading_s is not None:
+        facts += [f"{memory.loads_count} load{'s' if memory.loads_count > 1 else ''} in {seconds(memory.loading_s)}"]
+    if memory.cold_starts_count and (memory.cold_start_s or 0.0) > _NOTABLE * page.metrics.simulated_s:
+        facts += [f"{memory.cold_starts_count} cold start{'s' if memory.cold_starts_count > 1 else ''}, +{seconds(memory.cold_start_s or 0.0)}"]
     lines += page.facts("memory", facts, _NAME + 1)
     return lines
 

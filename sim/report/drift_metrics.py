@@ -73,8 +73,10 @@ class Answers:
 
 
 def drift_metrics(trace: Trace, warmup_s: float, throttled: bool) -> DriftMetrics | None:
-    """First and last minute of a run of at least two minutes; of a shorter run that was throttled, its halves; else None."""
+    """First and last minute of a run of at least two minutes; of a shorter run that was throttled, its halves; else None. Summaries keep none."""
     length_s = trace.end_s - warmup_s
+    if trace.summaries:  # nothing is known of parts of the run
+        return None
     if length_s < 2 * WINDOW_S and not (throttled and length_s > 0):
         return None
     window_s = min(WINDOW_S, length_s / 2)

@@ -26,6 +26,8 @@ _STEADY = 0.02  # a smaller change of every number is none
 def drift_lines(page: Page) -> list[Text]:
     """Nothing for a run too short to drift; one line for one that stayed as it began."""
     drift = page.metrics.drift
+    if drift is None and page.result.trace.summaries and page.metrics.history is not None:
+        return page.wrapped("drift", "not kept (trace: summary)", _NAME + 1)
     if drift is None:
         return []
     window = "minute" if drift.window_s == WINDOW_S else f"{seconds(drift.window_s)}"

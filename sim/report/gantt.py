@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,11 +22,12 @@ MAX_LANES = 4  # rows per unit; what runs beside that is not drawn
 
 @dataclass(frozen=True)
 class Block:
-    """One run of a stage on a unit: pieces of the same request and stage without a visible gap between them."""
+    """One run of a stage on a unit: pieces of the same request and stage without a visible gap between them. ``size``: requests in its batch."""
 
     start_s: float
     end_s: float
     stage: int
+    size: int = 1
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,10 @@ def rows(trace: Trace, axis: TimeAxis) -> list[Row]:
     seen = (columns["end_s"] > axis.from_s) & (columns["start_s"] < axis.to_s)
     columns = {name: column[seen] for name, column in columns.items()}
     gap_s = (axis.to_s - axis.from_s) / axis.width / 4
+    batches = _batches(trace, axis)
     result = []
     for index, unit in enumerate(trace.units):
-        blocks = _blocks({name: column[columns["unit"] == index] for name, column in columns.items()}, gap_s)
+        blocks = _blocks({name: column[columns["unit"] == index] for name, column in columns.items()}, gap_s, batches)
         lane_of = lanes(np.array([block.start_s for block in blocks]), np.array([block.end_s for block in blocks]))
         for lane in range(min(int(lane_of.max(initial=0)) + 1, MAX_LANES)):
             mine = tuple(block for block, own in zip(blocks, lane_of, strict=True) if own == lane)
@@ -73,7 +75,7 @@ def draw_row(row: Row, axis: TimeAxis, glyphs: Glyphs, order: Sequence[int], tit
             continue
         line.append(" " * (start - filled_to))
         position = order.index(block.stage)
-        _append_block(line, stop - start, titles[block.stage], fill(glyphs, position), color(position), glyphs)
+        _append_block(line, stop - start, _title(titles[block.stage], block.size, stop - start, glyphs), fill(glyphs, position), color(position), glyphs)
         filled_to = stop
     line.append(" " * (axis.width - filled_to))
     return line
@@ -110,6 +112,14 @@ def stage_titles(trace: Trace) -> list[str]:
     return [shortened(name if short.count(own) > 1 else own, 28) for name, own in zip(names, short, strict=True)]
 
 
+def _title(stage: str, size: int, cells: int, glyphs: Glyphs) -> str:
+    """The stage, and how many requests run together; that alone where there is no room for both."""
+    if size == 1:
+        return stage
+    together = f"{glyphs.times}{size}"
+    return f"{stage} {together}" if cells > len(f"{stage} {together}") + 2 else together
+
+
 def _append_block(line: Text, cells: int, title: str, body: str, style: str, glyphs: Glyphs) -> None:
     """``|### title ###``: an edge, then the body with the title in its middle."""
     line.append(glyphs.left if cells > 1 else body, style=style)
@@ -124,7 +134,24 @@ def _append_block(line: Text, cells: int, title: str, body: str, style: str, gly
     line.append(body * (room - before - len(shown)), style=style)
 
 
-def _blocks(columns: dict[str, np.ndarray], gap_s: float) -> list[Block]:
+_Batches = dict[tuple[int, int], list[tuple[float, int]]]  # first request, stage -> when they began, and their sizes
+
+
+def _batches(trace: Trace, axis: TimeAxis) -> _Batches:
+    """Batches of more than one request that ran within the axis."""
+    rows, found = trace.batches.columns(), _Batches()
+    seen = np.flatnonzero((rows["end_s"] > axis.from_s) & (rows["start_s"] < axis.to_s) & (rows["size"] > 1))
+    for request, stage, start_s, size in zip(*(rows[name][seen].tolist() for name in ("request", "stage", "start_s", "size")), strict=True):
+        found.setdefault((request, stage), []).append((start_s, size))
+    return found
+
+
+def _size(batches: _Batches, request: int, stage: int, start_s: float) -> int:
+    """How many requests ran in what began at this time for one of them."""
+    return max((one for one in batches.get((request, stage), ()) if one[0] <= start_s), default=(0.0, 1))[1]
+
+
+def _blocks(columns: dict[str, np.ndarray], gap_s: float, batches: _Batches) -> list[Block]:
     """Pieces joined per (request, stage, repeat), in order of start."""
     order = np.argsort(columns["start_s"], kind="stable")
     open_blocks: dict[tuple[int, int], int] = {}
@@ -133,8 +160,8 @@ def _blocks(columns: dict[str, np.ndarray], gap_s: float) -> list[Block]:
     for (request, stage), start_s, end_s in zip(keys, columns["start_s"][order].tolist(), columns["end_s"][order].tolist(), strict=True):
         at = open_blocks.get((request, stage))
         if at is not None and start_s - blocks[at].end_s <= gap_s:
-            blocks[at] = Block(blocks[at].start_s, max(blocks[at].end_s, end_s), stage)
+            blocks[at] = replace(blocks[at], end_s=max(blocks[at].end_s, end_s))
         else:
             open_blocks[request, stage] = len(blocks)
-            blocks.append(Block(start_s, end_s, stage))
+            blocks.append(Block(start_s, end_s, stage, _size(batches, request, stage, start_s)))
     return blocks

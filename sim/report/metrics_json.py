@@ -15,7 +15,18 @@ from sim.report.run_result import RunResult
 from sim.report.uncertainty import Uncertainty
 
 SCHEMA = "edgesim.result/1"
-_SI = {"time": "s", "rate": "Hz", "ratio": "1", "accuracy": "1", "power": "W", "energy": "J", "temperature": "degC", "bytes": "B"}
+_SI = {
+    "time": "s",
+    "rate": "Hz",
+    "ratio": "1",
+    "accuracy": "1",
+    "power": "W",
+    "energy": "J",
+    "temperature": "degC",
+    "bytes": "B",
+    "count": "1",
+    "price": "currency",
+}
 
 
 def result_data(result: RunResult, metrics: Metrics, verdicts: tuple[Verdict, ...], known: Uncertainty | None = None) -> dict[str, Any]:
@@ -29,7 +40,7 @@ def result_data(result: RunResult, metrics: Metrics, verdicts: tuple[Verdict, ..
         "seed": result.seed,
         "ambient": {"value": float(result.device.default_ambient_c if scenario.ambient_c is None else scenario.ambient_c), "unit": "degC"},
         "valid": is_valid(verdicts),
-        "budgets": [_verdict(verdict) for verdict in verdicts],
+        "budgets": [verdict_data(verdict) for verdict in verdicts],
         **({} if known is None else {"uncertainty": _with_intervals(numbers, known)}),
         "metrics": numbers,
     }
@@ -58,7 +69,8 @@ def _with_intervals(numbers: dict[str, Any], known: Uncertainty) -> dict[str, An
     return {key.removesuffix("_ratio").removesuffix("_s"): described(value, key) for key, value in about.items()}
 
 
-def _verdict(verdict: Verdict) -> dict[str, Any]:
+def verdict_data(verdict: Verdict) -> dict[str, Any]:
+    """One budget as plain data."""
     unit = _SI[verdict.dimension]
     interval, chance = verdict.interval, verdict.chance
     sure = {} if interval is None else {"low": interval.low, "high": interval.high}

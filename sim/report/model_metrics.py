@@ -9,10 +9,11 @@ import numpy as np
 from device_models.compute import max_frequency_hz
 from device_models.kernel_costs import kernel_seconds
 from device_models.spec import DeviceSpec
-from sim.compiler.program import Program
+from sim.compiler.program import Program, Segment
 from sim.report.accuracy import AccuracyMetrics, accuracy_metrics
 from sim.report.compression import StepMetrics, step_metrics
 from sim.report.run_result import RunResult
+from sim.scenario.adaptive import exit_names
 from sim.scenario.model import ModelUse
 
 
@@ -42,6 +43,8 @@ class ModelMetrics:
     units_kernels_count: dict[str, int]
     fallback_kernels_count: int
     fallbacks_count: dict[str, int]  # reason -> kernels that run elsewhere because of it
+    fallback_units: dict[str, tuple[str, ...]]  # reason -> where they run
+    entries_s: float  # part of alone_s: entering the segments, with the copies of tensors that cross
     compression: tuple[StepMetrics, ...]
     accuracy: AccuracyMetrics
     notes: tuple[str, ...]
@@ -50,7 +53,9 @@ class ModelMetrics:
 def model_metrics(result: RunResult) -> dict[str, ModelMetrics]:
     """Metrics of every model that was compiled, in the scenario's order."""
     uses = result.scenario.models
-    return {name: program_metrics(program, result.device, uses.get(name)) for name, program in result.programs.items() if name in uses}
+    parts = {f"{name}@{exit}": use for name, use in uses.items() if use.exits for exit in exit_names(use.exits)}
+    found = {name: uses.get(name) or parts.get(name) for name in result.programs}
+    return {name: program_metrics(result.programs[name], result.device, use) for name, use in found.items() if use is not None}
 
 
 def program_metrics(program: Program, device: DeviceSpec, use: ModelUse | None = None) -> ModelMetrics:
@@ -79,6 +84,8 @@ def program_metrics(program: Program, device: DeviceSpec, use: ModelUse | None =
         units_kernels_count=kernels,
         fallback_kernels_count=sum(reasons.values()),
         fallbacks_count=reasons,
+        fallback_units=fallback_units(program),
+        entries_s=sum(segment.entry_s for segment in program.segments),
         compression=step_metrics(program),
         accuracy=accuracy_metrics(program),
         notes=program.notes,
@@ -98,8 +105,21 @@ def fallback_reasons(program: Program) -> dict[str, int]:
     """Why kernels do not run where they were wanted -> how many."""
     reasons: dict[str, int] = {}
     for segment in program.segments:
-        kind, _, reason = segment.why.partition(": ")
-        if kind == "fallback":
-            reason = reason.partition("; ")[0]  # of several reasons in one segment the first kernel's
+        if reason := _fallback_reason(segment):
             reasons[reason] = reasons.get(reason, 0) + len(segment)
     return reasons
+
+
+def fallback_units(program: Program) -> dict[str, tuple[str, ...]]:
+    """Why kernels do not run where they were wanted -> the units they run on, in order."""
+    units: dict[str, dict[str, None]] = {}
+    for segment in program.segments:
+        if reason := _fallback_reason(segment):
+            units.setdefault(reason, {})[segment.unit] = None
+    return {reason: tuple(names) for reason, names in units.items()}
+
+
+def _fallback_reason(segment: Segment) -> str:
+    """Empty where a segment is no fallback; of several reasons in one segment the first kernel's."""
+    kind, _, reason = segment.why.partition(": ")
+    return reason.partition("; ")[0] if kind == "fallback" else ""

@@ -11,6 +11,7 @@ from sim.report.model_metrics import ModelMetrics
 from sim.report.numbers import count, percent, signed
 from sim.report.page import Page
 from sim.report.safe_text import printable, shortened
+from sim.report.uncertainty import UNMEASURED_TRAINING, training_units
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -44,9 +45,11 @@ def accuracy_lines(page: Page) -> list[Text]:
 def regime_lines(page: Page) -> list[Text]:
     """The calibration of each unit that was used, with its typical error; the thermal path if its figures are estimates."""
     parts = []
+    training = training_units(page.result.programs)
     for name, unit in page.metrics.units.items():
         if unit.busy_s > 0 and unit.calibration:
-            parts.append(f"{printable(name, 40)} {printable(unit.calibration, 80)}, {_error(page, name)}")
+            error = UNMEASURED_TRAINING if name in training else _error(page, name)
+            parts.append(f"{printable(name, 40)} {printable(unit.calibration, 80)}, {error}")
     thermal = page.result.device.thermal
     kinds = {figure.kind for node in thermal.nodes.values() for figure in (node.heat_capacity_j_per_k,)} | {
         link.resistance_k_per_w.kind for link in thermal.links
@@ -101,9 +104,12 @@ def _model_lines(name: str, model: ModelMetrics, page: Page) -> list[Text]:
     where += f"; arena {format_quantity(model.arena_bytes, 'bytes')}"
     if model.segments_count > 1:
         where += f", {model.segments_count} segments"
+        if model.entries_s > 0 and total_s:
+            where += f" entered in {format_quantity(model.entries_s, 'time')} ({percent(model.entries_s / total_s, 2)})"
     lines += page.wrapped("", where, _NAME + 1, "dim")
     for reason, kernels in list(model.fallbacks_count.items())[:2]:
-        lines += page.wrapped("", f"fallback of {kernels} kernel{'s' if kernels > 1 else ''}: {printable(reason, 200)}", _NAME + 1, "yellow")
+        units_of = ", ".join(printable(unit, 16) for unit in model.fallback_units[reason])
+        lines += page.wrapped("", f"fallback of {kernels} kernel{'s' if kernels > 1 else ''} to {units_of}: {printable(reason, 200)}", _NAME + 1, "yellow")
     if len(model.fallbacks_count) > 2:
         lines += page.wrapped("", f"and {len(model.fallbacks_count) - 2} more reasons for fallbacks", _NAME + 1, "yellow")
     return lines

@@ -30,8 +30,13 @@ class Histogram:
 
 def histogram(samples: np.ndarray, bins: int = 24) -> Histogram:
     """Equal bins from the smallest to the largest sample; one bin where all samples are equal."""
+    return weighted_histogram(samples, np.ones(len(samples), dtype=np.int64), bins)
+
+
+def weighted_histogram(samples: np.ndarray, weights: np.ndarray, bins: int = 24) -> Histogram:
+    """As :func:`histogram`; each sample stands for as many as its weight, a whole number."""
     low, high = float(samples.min()), float(samples.max())
     if not high - low > 1e-12 * max(abs(high), 1e-12):
-        return Histogram((low, high), (len(samples),))
-    counts, edges = np.histogram(samples, bins=bins, range=(low, high))
+        return Histogram((low, high), (int(weights.sum()),))
+    counts, edges = np.histogram(samples, bins=bins, range=(low, high), weights=weights)
     return Histogram(tuple(float(edge) for edge in edges), tuple(int(count) for count in counts))

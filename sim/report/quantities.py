@@ -8,6 +8,9 @@ from typing import Any
 
 # longest first, because "_per_j" ends like "_j" and "_per_w" might come
 UNITS = {
+    "_currency_per_h": "currency/h",
+    "_bytes_per_s": "B/s",
+    "_currency": "currency",
     "_per_j": "1/J",
     "_bytes": "B",
     "_count": "1",

@@ -7,19 +7,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.report.quantile import Histogram, histogram, quantile
+from sim.report.quantile import Histogram, histogram, quantile, weighted_histogram
+from sim.streaming.quantile_sketch import QuantileSketch
+from sim.streaming.request_summary import RequestSummary
 from sim.trace import Status, Trace
 
 
 @dataclass(frozen=True)
 class LatencyMetrics:
-    """From arrival to the end of the last stage, over answered requests. Quantiles are samples, see :func:`sim.report.quantile.quantile`."""
+    """From arrival to the end of the last stage, over answered requests. Quantiles are samples, see :func:`sim.report.quantile.quantile`.
+
+    Where only a summary was kept, quantiles and histogram are good to the relative error of its sketch; the rest is exact.
+    """
 
     min_s: float
     mean_s: float
     p50_s: float
     p90_s: float
+    p95_s: float
     p99_s: float
+    p999_s: float
     max_s: float
     histogram: Histogram
 
@@ -49,7 +56,12 @@ class WorkloadMetrics:
 
 
 def workload_metrics(trace: Trace, warmup_s: float, starts_s: Mapping[str, float]) -> dict[str, WorkloadMetrics]:
-    """Metrics of every workload. ``starts_s``: when a workload begins; its throughput counts from there or from the warm-up's end."""
+    """Metrics of every workload. ``starts_s``: when a workload begins; its throughput counts from there or from the warm-up's end.
+
+    Where only summaries were kept, these are of the run's own warm-up and beginnings.
+    """
+    if trace.summaries:
+        return {name: _summarised(summary, trace.end_s) for name, summary in zip(trace.workloads, trace.summaries, strict=True)}
     columns = trace.requests.columns()
     result = {}
     for index, name in enumerate(trace.workloads):
@@ -99,10 +111,57 @@ def latency_metrics(samples_s: np.ndarray) -> LatencyMetrics | None:
         mean_s=float(ordered.mean()),
         p50_s=quantile(ordered, 0.5),
         p90_s=quantile(ordered, 0.9),
+        p95_s=quantile(ordered, 0.95),
         p99_s=quantile(ordered, 0.99),
+        p999_s=quantile(ordered, 0.999),
         max_s=float(ordered[-1]),
         histogram=histogram(ordered),
     )
+
+
+def _summarised(summary: RequestSummary, end_s: float) -> WorkloadMetrics:
+    count = {kind: int(summary.counts[kind]) for kind in Status}
+    arrived, missed = sum(count.values()), summary.missed
+    overdue = missed - count[Status.LATE] - count[Status.EXPIRED]
+    decided = arrived - (count[Status.UNFINISHED] - overdue)
+    return WorkloadMetrics(
+        latency=_sketched(summary.latency),
+        throughput_hz=summary.completions / (end_s - summary.from_s) if end_s > summary.from_s else 0.0,
+        arrived_count=arrived,
+        done_count=count[Status.DONE],
+        late_count=count[Status.LATE],
+        dropped_count=count[Status.DROPPED],
+        expired_count=count[Status.EXPIRED],
+        unfinished_count=count[Status.UNFINISHED],
+        miss_ratio=missed / decided if decided else None,
+        drop_ratio=(count[Status.DROPPED] + count[Status.EXPIRED]) / arrived if arrived else None,
+        mean_wait_s=summary.wait.mean if summary.wait.count else None,
+        first_miss_s=summary.first_miss_s if missed else None,
+        last_miss_s=summary.last_miss_s if missed else None,
+    )
+
+
+def _sketched(sketch: QuantileSketch) -> LatencyMetrics | None:
+    if not sketch.count:
+        return None
+    return LatencyMetrics(
+        min_s=sketch.min,
+        mean_s=sketch.mean,
+        p50_s=sketch.quantile(0.5),
+        p90_s=sketch.quantile(0.9),
+        p95_s=sketch.quantile(0.95),
+        p99_s=sketch.quantile(0.99),
+        p999_s=sketch.quantile(0.999),
+        max_s=sketch.max,
+        histogram=weighted_histogram(*sketch.points()),
+    )
+
+
+def answered_requests(trace: Trace) -> int:
+    """Requests that were answered in the whole run, the warm-up included."""
+    if trace.summaries:
+        return sum(summary.answered_all for summary in trace.summaries)
+    return int(np.isin(trace.requests["status"], (Status.DONE, Status.LATE)).sum())
 
 
 def _missed(columns: Mapping[str, np.ndarray], end_s: float) -> np.ndarray:

@@ -14,12 +14,16 @@ from pydantic.fields import FieldInfo
 from device_models.figure import Figure, Quantity
 from device_models.units import DIMENSIONS
 from sim.scenario.accuracy import AccuracyUse
+from sim.scenario.adaptive import RowUse, StageExit
 from sim.scenario.charging import ChargingProfile
 from sim.scenario.compression import DistillOptions, MixedPrecisionOptions, QuantizeOptions
 from sim.scenario.files import is_device_file, is_model_file
+from sim.scenario.generation import TraceTokens
 from sim.scenario.model import ModelUse, Scenario, TraceArrivals
+from sim.scenario.positions import Path as YamlPath
+from sim.scenario.spiking import ToSpikingOptions
 
-_WITH_FILES = TraceArrivals | ChargingProfile | AccuracyUse | QuantizeOptions | MixedPrecisionOptions
+_WITH_FILES = TraceArrivals | ChargingProfile | AccuracyUse | QuantizeOptions | MixedPrecisionOptions | ToSpikingOptions | TraceTokens
 
 
 def scenario_text(scenario: Scenario, directory: Path, folder: Path) -> str:
@@ -28,12 +32,32 @@ def scenario_text(scenario: Scenario, directory: Path, folder: Path) -> str:
     ``directory``: where the scenario's relative paths are looked for.
     """
     move = _Moved(directory, folder)
-    data = _plain(scenario, move)
+    return "\n".join(_lines(_data(scenario, move), 0)) + "\n"
+
+
+def moved_paths(scenario: Scenario, directory: Path, folder: Path) -> dict[YamlPath, str]:
+    """Where a scenario names files by relative paths -> how they read from ``folder`` instead of ``directory``."""
+    return dict(_differences(_data(scenario, _Moved(directory, directory)), _data(scenario, _Moved(directory, folder)), ()))
+
+
+def _differences(here: Any, there: Any, path: YamlPath) -> Iterator[tuple[YamlPath, str]]:
+    if isinstance(here, dict):
+        for key, value in here.items():
+            yield from _differences(value, there[key], (*path, key))
+    elif isinstance(here, list):
+        for index, value in enumerate(here):
+            yield from _differences(value, there[index], (*path, index))
+    elif here != there:
+        yield path, there
+
+
+def _data(scenario: Scenario, move: _Moved) -> dict[str, Any]:
+    data: dict[str, Any] = _plain(scenario, move)
     if isinstance(scenario.device, str) and is_device_file(scenario.device):
         data["device"] = move.path(scenario.device)
     elif isinstance(scenario.device, dict) and is_device_file(str(scenario.device.get("base", ""))):
         data["device"] = {**data["device"], "base": move.path(str(scenario.device["base"]))}
-    return "\n".join(_lines(data, 0)) + "\n"
+    return data
 
 
 class _Moved:
@@ -70,7 +94,7 @@ def _fields(part: BaseModel, move: _Moved) -> Iterator[tuple[str, Any]]:
             value = float(value) if dimension.bare_number else f"{float(value)!r} {dimension.si}"
         elif isinstance(part, ModelUse | DistillOptions) and name in ("source", "student"):
             value = move.source(value)
-        elif isinstance(part, _WITH_FILES) and name in ("file", "dataset", "calibration"):
+        elif (isinstance(part, _WITH_FILES) and name in ("file", "dataset", "calibration")) or (isinstance(part, RowUse | StageExit) and name == "trace"):
             value = move.path(value)
         yield field.alias or name, _plain(value, move)
 

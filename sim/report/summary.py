@@ -6,16 +6,22 @@ from typing import TYPE_CHECKING
 
 from device_models.residuals import LEVEL
 from device_models.units import format_quantity
+from sim.report.adaptive_section import adaptive_lines
+from sim.report.batching_section import batching_lines
 from sim.report.battery_section import ended_lines
 from sim.report.budgets import RUNAWAY, Verdict, is_valid
 from sim.report.device_section import energy_lines, state_lines
 from sim.report.drift_section import drift_lines
+from sim.report.generation_section import generation_lines
 from sim.report.heat_section import runaway_lines
+from sim.report.loadgen_section import loadgen_lines
 from sim.report.model_section import accuracy_lines, model_lines, regime_lines
 from sim.report.numbers import count, percent, seconds, three_digits
 from sim.report.page import Page
 from sim.report.request_section import request_lines
 from sim.report.safe_text import printable, shortened
+from sim.report.sheet import Sheet
+from sim.report.spiking_section import spiking_lines
 from sim.report.timeline import timeline
 from sim.report.window import Window
 
@@ -26,7 +32,19 @@ if TYPE_CHECKING:
 def summary(page: Page, window: Window | None, cpu_s: float | None = None) -> list[Text]:
     """All lines of the report, none longer than the page. ``cpu_s``: what the simulation cost, for the header only."""
     lines = [*header_lines(page, cpu_s), *verdict_lines(page), *ended_lines(page), *runaway_lines(page), *timeline(page, window), *state_lines(page)]
-    lines += [*drift_lines(page), *request_lines(page), *energy_lines(page), *model_lines(page), *accuracy_lines(page), *regime_lines(page)]
+    lines += [
+        *drift_lines(page),
+        *request_lines(page),
+        *loadgen_lines(page),
+        *batching_lines(page),
+        *generation_lines(page),
+        *adaptive_lines(page),
+        *energy_lines(page),
+        *model_lines(page),
+        *spiking_lines(page),
+        *accuracy_lines(page),
+        *regime_lines(page),
+    ]
     for line in lines:
         line.truncate(page.width, overflow="crop")
     return lines
@@ -51,7 +69,7 @@ def header_lines(page: Page, cpu_s: float | None) -> list[Text]:
     return [left.append_text(right)]
 
 
-def verdict_lines(page: Page) -> list[Text]:
+def verdict_lines(page: Sheet) -> list[Text]:
     """Budgets that are not held, one a line and why; then those that are."""
     from rich.text import Text
 
@@ -74,7 +92,7 @@ def verdict_lines(page: Page) -> list[Text]:
     return lines + page.columns(cells, max((cell.cell_len for cell in cells), default=0) + 3)
 
 
-def _failed_lines(verdict: Verdict, page: Page, title_cells: int, detail: str) -> list[Text]:
+def _failed_lines(verdict: Verdict, page: Sheet, title_cells: int, detail: str) -> list[Text]:
     from rich.text import Text
 
     line = Text.assemble((" FAIL ", "bold red"), _judged(verdict, page, title_cells))
@@ -90,7 +108,7 @@ def _title(verdict: Verdict) -> str:
     return f"{verdict.title} ({shortened(verdict.workload, 16)})" if verdict.workload else verdict.title
 
 
-def _judged(verdict: Verdict, page: Page, title_cells: int) -> str:
+def _judged(verdict: Verdict, page: Sheet, title_cells: int) -> str:
     band, word = verdict.interval_text, ""
     if verdict.likelihood:  # always of holding the budget, whatever the sign before the limit says
         word = f": {verdict.likelihood}" if verdict.ok else f" (to hold: {verdict.likelihood})"
@@ -98,7 +116,7 @@ def _judged(verdict: Verdict, page: Page, title_cells: int) -> str:
     return f"{_title(verdict).ljust(title_cells)}  {value} {_relation(verdict, page)} {verdict.limit_text}{word}"
 
 
-def _relation(verdict: Verdict, page: Page) -> str:
+def _relation(verdict: Verdict, page: Sheet) -> str:
     """How the value stands to its limit: what is written is true of every budget, held or not."""
     if verdict.ok or verdict.value is None:
         return page.glyphs.at_least if verdict.at_least else page.glyphs.at_most

@@ -45,6 +45,8 @@ def _writer(trace: Trace, column: str, kind: str) -> Callable[[Any], Any]:
         "program": trace.programs,
         "counter": trace.counters,
         "radio": trace.radios,
+        "queue": [queue.name for queue in trace.queues],
+        "outcome": trace.outcomes,
         "state": STATES,
         "status": [status.name.lower() for status in Status],
     }

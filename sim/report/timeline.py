@@ -28,7 +28,7 @@ def timeline(page: Page, window: Window | None) -> list[Text]:
     if window is None or not (len(trace.spans) or len(trace.radio_phases)):
         return [
             page.heading("timeline"),
-            Text("  no spans to show" + (" (trace: requests keeps none)" if page.result.scenario.trace == "requests" else "")),
+            Text("  no spans to show" + ("" if page.result.scenario.trace == "full" else f" (trace: {page.result.scenario.trace} keeps none)")),
             *_without_chart(page),
         ]
     right = {name: _right(unit) for name, unit in page.metrics.units.items()}

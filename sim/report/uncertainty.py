@@ -3,14 +3,14 @@
 Latency, throughput, misses and drops: from runs with slower and faster units (see :class:`Perturbed`). Between and beyond them a metric is
 taken as linear in how much longer a class of units takes; what several classes do to it is added up, their errors being independent.
 Energy: each component's share times what energies of its class were off by. Everything else has no interval, and radio transfers are
-taken as exact.
+taken as exact. A run that trains a model has none, see :func:`training_units`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -19,13 +19,16 @@ from device_models.residuals import ANY, LEVEL, REGIMES, ZERO_SHOT, Residuals, S
 from device_models.spec import DeviceSpec
 from sim.compiler.program import Program
 from sim.compiler.slowdown import program_slowdown
+from sim.report.generation_metrics import AnswerMetrics, generation_metrics
 from sim.report.metrics import Metrics
 from sim.report.request_metrics import WorkloadMetrics, workload_metrics
 from sim.report.run_result import RunResult
 from sim.trace import Trace
 
 SAMPLES = 2048
-LATENCIES = ("p50_s", "p90_s", "p99_s", "max_s")
+UNMEASURED_TRAINING = "training priced by the laws of inference, whose error was not measured: no intervals"
+LATENCIES = ("p50_s", "p90_s", "p95_s", "p99_s", "p999_s", "max_s")
+TOKEN_TIMES = ("p50_s", "p99_s", "max_s")
 REST = "rest"  # row of the residuals for what is no unit: memory, base, storage, fan, radios
 Path = tuple[str, ...]
 # Words for the chance that a budget is held; a chance of at least so much is called so.
@@ -119,12 +122,22 @@ def likelihood(chance: float) -> str:
 def uncertainty(result: RunResult, metrics: Metrics, perturbed: Perturbed) -> Uncertainty:
     """Intervals of all metrics of a run that have one. Pure: the same runs give the same numbers."""
     device, busy_s = result.device, result.trace.totals["busy_s"]
-    intervals = {**_request_intervals(result, metrics, perturbed), **_energy_intervals(metrics, device)}
-    units = {name: unit_trust(device, name) for name, seconds in busy_s.items() if seconds > 0}
+    training = training_units(result.programs)
+    intervals = {} if training else {**_request_intervals(result, metrics, perturbed), **_energy_intervals(metrics, device)}
+    units = {name: unit_trust(device, name) for name, seconds in busy_s.items() if seconds > 0 and name not in training}
     total_s = sum(busy_s.values())
     regimes = [units[name].regime for name in units if busy_s[name] >= 0.1 * total_s]
     regime = max(regimes, key=REGIMES.index, default=ZERO_SHOT)
     return Uncertainty(intervals, regime, perturbed.window_s if perturbed.runs else 0.0, units)
+
+
+def training_units(programs: Mapping[str, Program]) -> frozenset[str]:
+    """Units that run steps of training: what predictions were off by was measured of inferences only, so that nothing is known of them.
+
+    Whatever shares a device with them waits for them and is powered with them: a run with such a unit has no intervals at all.
+    """
+    steps = [program for program in programs.values() if program.graph is not None and "training" in program.graph.notes]
+    return frozenset(segment.unit for program in steps for segment in program.segments)
 
 
 def unit_trust(device: DeviceSpec, unit: str) -> UnitTrust:
@@ -154,10 +167,31 @@ def _request_intervals(result: RunResult, metrics: Metrics, perturbed: Perturbed
                 samples = value * _shared(result, factors)
             if samples is not None:
                 found[path] = Interval.of(samples)
+    for stage, answer in (metrics.generation.answers if metrics.generation else {}).items():
+        for path, value, read_answer in _of_answers(stage, answer):
+            samples = seen.samples(stage, value, read_answer, False, factors)
+            if samples is not None:
+                found[path] = Interval.of(samples)
     return found
 
 
-Reader = Callable[[WorkloadMetrics], float | None]
+Reader = Callable[[Any], float | None]  # of the metrics of a workload, or of a stage that generates
+
+
+def _of_answers(stage: str, metrics: AnswerMetrics) -> list[tuple[Path, float, Reader]]:
+    """Times to and between tokens, and rates of tokens: path, value, and how to read it of another run."""
+    found: list[tuple[Path, float, Reader]] = []
+    for part in ("first_token", "between_tokens"):
+        if (times := getattr(metrics, part)) is not None:
+            found += [(("generation", "answers", stage, part, key.removesuffix("_s")), getattr(times, key), _token_time(part, key)) for key in TOKEN_TIMES]
+    found.append((("generation", "answers", stage, "token_rate"), metrics.token_rate_hz, lambda run: run.token_rate_hz))
+    if metrics.request_token_rate_hz is not None:
+        found.append((("generation", "answers", stage, "request_token_rate"), metrics.request_token_rate_hz, lambda run: run.request_token_rate_hz))
+    return found
+
+
+def _token_time(part: str, key: str) -> Reader:
+    return lambda run: None if getattr(run, part) is None else float(getattr(getattr(run, part), key))
 
 
 def _of_workload(name: str, metrics: WorkloadMetrics) -> list[tuple[Path, float, Reader, bool]]:
@@ -186,17 +220,17 @@ class _Runs:
         warmup_s = min(float(scenario.warmup_s), perturbed.window_s / 2.0)
         starts_s = {name: float(workload.start_s) for name, workload in scenario.workloads.items()}
         self._slowdowns = perturbed.slowdowns
-        self._base = workload_metrics(perturbed.base, warmup_s, starts_s)
-        self._runs = [(run, workload_metrics(run.trace, warmup_s, starts_s)) for run in perturbed.runs]
+        self._base = _all_metrics(perturbed.base, warmup_s, starts_s)
+        self._runs = [(run, _all_metrics(run.trace, warmup_s, starts_s)) for run in perturbed.runs]
 
-    def samples(self, workload: str, value: float, read: Reader, bounded: bool, factors: Mapping[str, np.ndarray]) -> np.ndarray | None:
-        """Equally probable values of the metric; None where the runs do not show it."""
-        base = read(self._base[workload])
+    def samples(self, name: str, value: float, read: Reader, bounded: bool, factors: Mapping[str, np.ndarray]) -> np.ndarray | None:
+        """Equally probable values of a metric of a workload or stage; None where the runs do not show it."""
+        base = read(self._base[name])
         if base is None or not self._runs:
             return None
         change = np.zeros(SAMPLES)
         for cost_class, factor in factors.items():
-            seen = [(run.share, read(metrics[workload])) for run, metrics in self._runs if run.cost_class == cost_class]
+            seen = [(run.share, read(metrics[name])) for run, metrics in self._runs if run.cost_class == cost_class]
             known = {1.0: base} | {float(self._slowdowns[cost_class].at(np.array(share))): found for share, found in seen if found is not None}
             if len(known) < 1 + len(seen):
                 return None
@@ -204,6 +238,12 @@ class _Runs:
         if bounded:
             return np.clip(value + change, 0.0, 1.0)
         return np.maximum(value * (1.0 + change / base), 0.0) if base > 0 else np.full(SAMPLES, value)
+
+
+def _all_metrics(trace: Trace, warmup_s: float, starts_s: Mapping[str, float]) -> dict[str, Any]:
+    """Of workloads by name, and of stages that generate by ``workload/stage``."""
+    generation = generation_metrics(trace, warmup_s, 0.0)
+    return {**workload_metrics(trace, warmup_s, starts_s), **(generation.answers if generation else {})}
 
 
 def _line(at: np.ndarray, known: Mapping[float, float]) -> np.ndarray:
@@ -267,8 +307,11 @@ class ProgramTrust:
     regime: str
 
 
-def program_trust(program: Program, device: DeviceSpec, units_s: Mapping[str, float], units_j: Mapping[str, float], memory_j: float) -> ProgramTrust:
-    """``units_s``: time of each unit, ``units_j``: energy of each, ``memory_j``: of the memory's traffic."""
+def program_trust(program: Program, device: DeviceSpec, units_s: Mapping[str, float], units_j: Mapping[str, float], memory_j: float) -> ProgramTrust | None:
+    """``units_s``: time of each unit, ``units_j``: energy of each, ``memory_j``: of the memory's traffic. None of a step of training, see
+    :func:`training_units`."""
+    if training_units({program.name: program}):
+        return None
     classes: dict[str, float] = {}
     for unit, seconds in units_s.items():
         cost_class = device.units[unit].cost_class

@@ -44,7 +44,9 @@ def chosen_window(trace: Trace, from_s: float, to_s: float) -> Window:
 
 
 def interesting_window(trace: Trace, metrics: Metrics) -> Window | None:
-    """The request at the 99th percentile of the workload that is worst off, with some time around it; None without requests."""
+    """The request at the 99th percentile of the workload that is worst off, with some time around it; None without rows of requests."""
+    if trace.summaries:
+        return None
     columns = trace.requests.columns()
     name = _worst_workload(trace, metrics)
     if name is None:

@@ -139,6 +139,11 @@ class RunningBattery:
         self.ended = self.law.end_reason(self.state)
         raise BatteryEnded
 
+    def charge(self) -> float:
+        """The state of charge now, 0..1."""
+        self._catch_up()
+        return self.law.state_of_charge(self.state)
+
     def totals(self) -> dict[str, Any]:
         """Plain numbers for the trace, see :func:`sim.runtime.totals.totals`."""
         self.observe()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from device_models.power import dynamic_w, leakage_w, memory_w, operations_w
+from device_models.power import at_voltage_w, dynamic_w, leakage_w, memory_w, operations_w
 from device_models.spec import RADIO, DeviceSpec
 from device_models.thermal_feedback import LeakageFeedback
 from sim.policies.governors import GOVERNORS
@@ -231,7 +231,7 @@ class Board:
 
 
 class PowerOfUnit:
-    """Callable ``(frequency_hz, activity, cores, macs_per_s) -> W`` with the voltage of the operating point."""
+    """Callable ``(frequency_hz, activity, cores, macs_per_s, events_w) -> W`` with the voltage of the operating point."""
 
     def __init__(self, device: DeviceSpec, unit: int) -> None:
         spec = list(device.units.values())[unit]
@@ -239,12 +239,13 @@ class PowerOfUnit:
         points = device.domains[spec.domain].operating_points
         self._voltages = {float(point.frequency_hz): None if point.voltage_v is None else float(point.voltage_v) for point in points}
 
-    def __call__(self, frequency_hz: float, activity: float, cores: float, macs_per_s: tuple[float, float] = (0.0, 0.0)) -> float:
+    def __call__(self, frequency_hz: float, activity: float, cores: float, macs_per_s: tuple[float, float] = (0.0, 0.0), events_w: float = 0.0) -> float:
         volts = self._voltages[frequency_hz]
-        if not self._power.operation_energy:
-            return dynamic_w(self._power, frequency_hz, volts, activity, cores)
         highest_v = next(reversed(self._voltages.values()))
-        return dynamic_w(self._power, frequency_hz, volts, 1.0, cores) + operations_w(self._power, macs_per_s, volts, highest_v)
+        drawn_w = at_voltage_w(events_w, volts, highest_v) if events_w else 0.0
+        if not self._power.operation_energy:
+            return drawn_w + dynamic_w(self._power, frequency_hz, volts, activity, cores)
+        return drawn_w + dynamic_w(self._power, frequency_hz, volts, 1.0, cores) + operations_w(self._power, macs_per_s, volts, highest_v)
 
 
 def scheduler_of(scenario: Scenario, unit: str, kind: str) -> SchedulingPolicy:

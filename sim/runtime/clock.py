@@ -8,8 +8,8 @@ from typing import Any
 
 import simpy
 
-# At equal times: units become free before new work comes, and observers see what is left.
-ENDS, SWITCHES, ARRIVALS, OBSERVERS = 1, 2, 3, 4
+# At equal times: units become free before new work comes, batches are made of all that has come, and observers see what is left.
+ENDS, SWITCHES, ARRIVALS, BATCHES, OBSERVERS = 1, 2, 3, 4, 5
 
 Action = Callable[[Any], None]
 

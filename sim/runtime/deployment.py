@@ -7,6 +7,23 @@ from dataclasses import dataclass, field
 
 from sim.compiler.program import Program
 
+_PART = "part_"  # roles of the programs of a network with early exits behind its first part
+FIRST_PART = f"{_PART}1"
+
+
+def part_roles(positions: Sequence[int], model: str = "") -> dict[str, int]:
+    """The roles of a network's parts behind its first. ``model``: of several models of a stage, which."""
+    return {f"{model}{_PART}{index}": position for index, position in enumerate(positions, 1)}
+
+
+def parts_of(others: Mapping[str, int], model: str = "") -> list[int]:
+    """Positions of the programs behind a network's first part, in order; the reverse of :func:`part_roles`."""
+    found, index = list[int](), 1
+    while (role := f"{model}{_PART}{index}") in others:
+        found.append(others[role])
+        index += 1
+    return found
+
 
 @dataclass(frozen=True)
 class Deployment:

@@ -20,6 +20,7 @@ class Execution:
 
     ``origin_s`` is when the segment would have begun had it always had its present timing; ``stop`` the row before which it
     leaves the unit: its end, or an earlier border once it has to yield (``yield_s``: at the first border not before that time).
+    ``scale``: how many times as long as its timing says it takes, at the same power and traffic.
     """
 
     __slots__ = (
@@ -31,6 +32,7 @@ class Execution:
         "piece_s",
         "placed",
         "run",
+        "scale",
         "segment",
         "sequence",
         "started_s",
@@ -38,6 +40,8 @@ class Execution:
         "timing",
         "yield_s",
     )  # fmt: skip
+
+    gives_way = False  # at the next border, to whatever else is submitted to its unit
 
     def __init__(self, run: StageRun, placed: StageSegment) -> None:
         self.run = run
@@ -54,6 +58,7 @@ class Execution:
         self.yield_s = math.inf
         self.begins_request = False
         self.stop = 0
+        self.scale = 1.0
 
     @property
     def arrival_s(self) -> float:
@@ -79,7 +84,7 @@ class Execution:
         """The row in progress with the fraction done, by binary search in the prefix sum."""
         timing = self.timing
         assert timing is not None
-        ends_s, elapsed_s = timing.ends_s, now - self.origin_s
+        ends_s, elapsed_s = timing.ends_s, (now - self.origin_s) / self.scale
         row = bisect_right(ends_s, elapsed_s) - 1
         if row >= self.segment.rows:
             return float(self.segment.rows)
@@ -95,7 +100,7 @@ class Execution:
         if row != whole:
             done_s += (row - whole) * (ends_s[whole + 1] - ends_s[whole])
         self.timing = timing
-        self.origin_s = now - done_s
+        self.origin_s = now - done_s * self.scale
         self.piece_s, self.piece_row = now, row
         self.set_stop(row)
 
@@ -106,14 +111,13 @@ class Execution:
         if self.yield_s == math.inf:
             self.stop = self.segment.rows
         else:
-            border = bisect_left(timing.ends_s, self.yield_s - self.origin_s - TIE_S)
+            border = bisect_left(timing.ends_s, (self.yield_s - self.origin_s - TIE_S) / self.scale)
             self.stop = min(max(border, self._next_border(row, timing)), self.segment.rows)
 
-    @staticmethod
-    def _next_border(row: float, timing: Timing) -> int:
+    def _next_border(self, row: float, timing: Timing) -> int:
         """The border ahead of ``row``, or the one it stands at: a kernel that begins at this moment has done nothing yet."""
         whole = int(row)
         if whole >= len(timing.ends_s) - 1:
             return whole
-        done_s = (row - whole) * (timing.ends_s[whole + 1] - timing.ends_s[whole])
+        done_s = (row - whole) * (timing.ends_s[whole + 1] - timing.ends_s[whole]) * self.scale
         return whole if done_s <= TIE_S else whole + 1

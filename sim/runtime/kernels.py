@@ -8,6 +8,7 @@ import numpy as np
 
 from device_models.kernel_costs import kernel_seconds
 from sim.compiler.program import Program
+from sim.compiler.served import ServedProgram
 from sim.trace import Trace
 
 _IDENTITY = ("request", "stage", "repeat", "program", "segment")
@@ -18,10 +19,12 @@ def kernel_spans(trace: Trace, programs: Sequence[Program], rows: np.ndarray | N
 
     ``programs``: in the order of ``trace.programs``. ``rows``: rows of ``trace.spans`` to resolve; all if None. ``kernel`` counts
     within the program. A kernel during which the frequency or the bandwidth share changed is one span; one that was cut off by
-    the selection of rows or by the end of the run ends there. Sorted by start, then unit.
+    the selection of rows or by the end of the run ends there. Steps of language models that serve are not resolved. Sorted by start, then unit.
     """
     spans = trace.spans.columns()
     chosen = np.arange(len(trace.spans)) if rows is None else np.asarray(rows)
+    steps = [number for number, program in enumerate(programs) if isinstance(program, ServedProgram)]
+    chosen = chosen[~np.isin(spans["program"][chosen], steps)]
     table = {name: column[chosen] for name, column in spans.items()}
     pieces = [_pieces(table, programs, group) for group in _groups(table)]
     if not sum(len(piece["unit"]) for piece in pieces):
@@ -62,6 +65,8 @@ def _pieces(table: dict[str, np.ndarray], programs: Sequence[Program], rows: np.
     anchor_s = table["end_s"][rows] - np.interp(last, positions, ends_s)
     found = {name: table[name][rows][owner] for name in ("unit", *_IDENTITY) if name in _COLUMNS}
     found["kernel"] = kernel + segment.first
+    if program.model == "code":  # one kernel without an entry, whose length may scatter from run to run
+        return found | {"start_s": table["start_s"][rows][owner], "end_s": table["end_s"][rows][owner]}
     found["start_s"] = anchor_s[owner] + np.interp(np.maximum(kernel, first[owner]), positions, ends_s)
     found["end_s"] = anchor_s[owner] + np.interp(np.minimum(kernel + 1, last[owner]), positions, ends_s)
     return found

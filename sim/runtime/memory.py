@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from device_models.spec import DeviceSpec
 from device_models.units import format_quantity
+from sim.compiler.paging import paged_to_fit
 from sim.compiler.program import Program, network_of
 from sim.errors import EdgesimError
 from sim.runtime.clock import SWITCHES, Clock
@@ -25,6 +26,8 @@ class Instance:
         self.loading = False
         self.ever_loaded = False
         self.cold = True  # the next run is a first inference
+        self.cold_starts = 0
+        self.loading_s = 0.0  # from when it was wanted until it was there, all loads together
         self.arenas = 0
         self.in_use = 0
         self.used_s = 0.0
@@ -62,33 +65,78 @@ class Residency:
     ) -> None:
         if not evict:  # what may be evicted apart is kept apart
             share_weights(instances)
+        self._device = device
         self._clock, self._instances, self._evict, self._changed, self._reads = clock, instances, evict, changed, reads
         self.capacity_bytes = float(device.memory.capacity_bytes) - float(device.memory.reserved_bytes)
         self._read_bytes_per_s = float(device.storage.read_bytes_per_s)
         self._storage_free_s = 0.0
         self._starved: list[Execution] = []  # runs that wait for memory of others
+        self.claims: list[tuple[float, str]] = []  # memory set aside for the whole run beside the models
         self.used_bytes = 0.0
         self.peak_bytes = 0.0
+        self._reserved_bytes = 0.0  # kept free of models for what grows and shrinks, as far as that is not used yet
         self.loads = 0
         self.evictions = 0
 
+    def claim(self, what: str, size: float) -> None:
+        """Set memory aside for the whole run. Raises EdgesimError if it does not fit beside the models."""
+        self.claims.append((size, what))
+        self.check()
+
     def check(self) -> None:
-        """Raise EdgesimError before the run if the models cannot fit."""
+        """Raise EdgesimError before the run if the models cannot fit, with what is set aside."""
         sizes = sorted(((instance.bytes, instance.program.name) for instance in self._instances), reverse=True)
         needed = sizes[0][0] if self._evict and sizes else sum(size for size, _ in sizes)
+        needed += sum(size for size, _ in self.claims)
+        sizes += self.claims
         if needed <= self.capacity_bytes:
             return
         parts = ", ".join(f"{name} {_bytes(size)}" for size, name in sizes)
-        if self._evict or len(sizes) == 1:
-            mend = "take a smaller model, a smaller batch or sequence, or fewer bits per weight (precision)"
-        else:
-            mend = f"take smaller models or fewer bits per weight (precision), or set memory: {{when_full: evict}} (the largest needs {_bytes(sizes[0][0])})"
-        raise EdgesimError(f"the models need {_bytes(needed)} of memory ({parts}) but the device has {_bytes(self.capacity_bytes)} for them; {mend}")
+        mend = "; or ".join([*self._memory_settings(), f"take {'a smaller model' if len(sizes) == 1 else 'smaller models'}, a smaller batch or sequence,"])
+        mend += " or fewer bits per weight (precision)"
+        what = "the models and caches" if self.claims else "the models"
+        raise EdgesimError(f"{what} need {_bytes(needed)} of memory ({parts}) but the device has {_bytes(self.capacity_bytes)} for them; {mend}")
+
+    def _memory_settings(self) -> list[str]:
+        """Settings of the scenario's ``memory`` with which the models would fit."""
+        found, sizes = [], [instance.bytes for instance in self._instances]
+        room = self.capacity_bytes - sum(size for size, _ in self.claims)
+        if not self._evict and len(sizes) > 1 and max(sizes) <= room:
+            found.append(f"set memory: {{when_full: evict}} (the largest needs {_bytes(max(sizes))})")
+        if not any(instance.program.state_bytes for instance in self._instances):  # generation keeps its weights in memory
+            programs = {str(position): instance.program for position, instance in enumerate(self._instances)}
+            needed = sum(program.resident_bytes for program in paged_to_fit(programs, self._device, self.capacity_bytes).values())
+            if needed <= room:
+                found.append(f"set memory: {{weights: paged}} (streamed from storage in every run; {_bytes(needed)} stays in memory)")
+        return found
+
+    def reserve(self, size: float) -> None:
+        """Keep so many bytes for what :meth:`grow` takes: models find that much less room."""
+        self._reserved_bytes += size
+
+    def free_bytes(self) -> float:
+        """What is left when all models are loaded, those that may be evicted but for the largest, and nothing more may be reserved."""
+        sizes = [instance.bytes for instance in self._instances]
+        needed = max(sizes, default=0.0) if self._evict else sum(sizes)
+        return self.capacity_bytes - needed - self._reserved_bytes
+
+    def grow(self, size: float) -> None:
+        """So many bytes of what is reserved are used more, or less."""
+        self._reserved_bytes -= size
+        self._use(size)
+
+    def transfer(self, size: float) -> float:
+        """Move bytes between memory and storage, behind what storage does already; when that ends [s]. Writing is taken to be as fast as reading."""
+        begin_s = max(self._storage_free_s, self._clock._now)
+        self._storage_free_s = begin_s + size / self._read_bytes_per_s
+        self._reads(begin_s, self._storage_free_s)
+        return self._storage_free_s
 
     def start(self) -> None:
         """Put what loads at the start into memory, in order, as far as it fits."""
+        self._use(sum(size for size, _ in self.claims))
         for instance in self._instances:
-            if instance.at_start and self.used_bytes + instance.bytes <= self.capacity_bytes:
+            if instance.at_start and self.used_bytes + self._reserved_bytes + instance.bytes <= self.capacity_bytes:
                 self._use(instance.bytes)
                 instance.resident = instance.ever_loaded = True
                 instance.arenas = 1
@@ -108,6 +156,15 @@ class Residency:
             return False
         instance.waiting.append(execution)
         return False
+
+    def loaded_s(self, instance: Instance) -> float:
+        """When a model that is being read will be there; now for others, because it takes a request to begin the reading."""
+        return self._storage_free_s if instance.loading else self._clock._now
+
+    def warm_up(self, instance: Instance) -> None:
+        """A first inference begins; those that follow are warm."""
+        instance.cold = False
+        instance.cold_starts += 1
 
     def release(self, instance: Instance) -> None:
         """A run has ended; its arena is free for the next."""
@@ -156,6 +213,7 @@ class Residency:
         seconds = self.reload_s(instance) if instance.ever_loaded else instance.program.load_s
         begin_s = max(self._storage_free_s, self._clock._now)
         self._storage_free_s = begin_s + seconds
+        instance.loading_s += self._storage_free_s - self._clock._now
         self._reads(begin_s, begin_s + min(self.reload_s(instance), seconds))
         self._clock.at(self._storage_free_s, SWITCHES, lambda _: self._loaded(instance))
         return True
@@ -172,6 +230,7 @@ class Residency:
 
     def _room(self, size: float, wanted_by: Instance) -> bool:
         """Whether ``size`` more bytes fit, after giving back spare arenas, and evicting what has not been used for longest if the scenario allows it."""
+        size += self._reserved_bytes
         if self.used_bytes + size > self.capacity_bytes:
             self._give_back_arenas()
         while self.used_bytes + size > self.capacity_bytes:

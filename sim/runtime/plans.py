@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from sim.compiler.program import Program, Segment
+from sim.runtime.batch_plans import is_served, served_plan, spread_of
+from sim.runtime.battery import RunningBattery
 from sim.runtime.board import Board
-from sim.runtime.deployment import Deployment
+from sim.runtime.cascade import Filled, leave_when_settled
+from sim.runtime.deployment import FIRST_PART, Deployment, parts_of
+from sim.runtime.early_exit import early_exit_plan
 from sim.runtime.memory import Instance, Residency
 from sim.runtime.request import StagePlan, StageSegment
 from sim.runtime.timing import SegmentTimings
-from sim.scenario.model import CodeStage, ModelStage, RadioStage, Workload
+from sim.scenario.model import CodeStage, ModelStage, ModelUse, RadioStage, Workload
+
+if TYPE_CHECKING:
+    from sim.runtime.generation.server import GenerationServer
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,12 @@ class Planner:
     def __init__(self, board: Board, deployment: Deployment, instances: Sequence[Instance | None], residency: Residency) -> None:
         self.board, self.instances, self.residency = board, instances, residency
         self.servers: list[StartedServer] = []
+        self.directory, self.warmup_s = Path(), 0.0  # where files of the scenario are; decisions before it are not counted
+        self.models: Mapping[str, ModelUse] = {}
+        self.battery: RunningBattery | None = None
+        self.caches: dict[int, Filled] = {}  # by the position of their stage in ``Trace.stages``
+        self.generation: dict[int, GenerationServer] = {}  # of language models, by the position of their program
+        self.numbers = itertools.count(1 << 24)  # of work that is put together in the run; segments have lower ones
         self._deployment = deployment
         self._bound: dict[int, tuple[StageSegment, ...]] = {}
         self.timings: list[tuple[str, SegmentTimings]] = []  # (unit, timings) of all segments, cold ones included
@@ -55,7 +70,17 @@ class Planner:
             for offset, stage in enumerate(workload.pipeline)
         ]
         _rank_stages(plans, workload.stage_dependencies())
+        leave_when_settled(plans, workload, name, self)
         return plans
+
+    def program_name(self, at: PlanAt) -> str:
+        """The name of a stage's main program; of user code the workload's and the stage's."""
+        assert at.main is not None
+        return self._deployment.programs[at.main].name
+
+    def program(self, position: int) -> Program:
+        """One of the deployment's programs."""
+        return self._deployment.programs[position]
 
     def program_plan(self, position: int, at: PlanAt, repeat: int = 1) -> StagePlan:
         """A stage that runs the program at ``position`` on its units."""
@@ -105,7 +130,13 @@ def stage_plan(stage: object, at: PlanAt, planner: Planner) -> StagePlan:
 @stage_plan.register(CodeStage)
 def _program(stage: ModelStage | CodeStage, at: PlanAt, planner: Planner) -> StagePlan:
     assert at.main is not None
-    return planner.program_plan(at.main, at, stage.repeat)
+    if is_served(stage):
+        return served_plan(stage, at, planner)
+    if isinstance(stage, ModelStage) and FIRST_PART in at.others:
+        return early_exit_plan(stage.model, [at.main, *parts_of(at.others)], at, planner)
+    plan = planner.program_plan(at.main, at, stage.repeat)
+    plan.spread = spread_of(stage, at, planner) if isinstance(stage, CodeStage) else None
+    return plan
 
 
 @stage_plan.register
@@ -126,4 +157,5 @@ def _rank_stages(plans: list[StagePlan], dependencies: Sequence[tuple[int, ...]]
         return known[stage]
 
     for stage, plan in enumerate(plans):
-        plan.after_s = after_s(stage)
+        for one in (plan, *plan.variants):
+            one.after_s += after_s(stage)

@@ -33,7 +33,7 @@ class SteppedUnit(ComputeUnit):
 
     def _seconds(self, execution: Execution, row: int) -> float:
         assert execution.timing is not None
-        return execution.timing.ends_s[row + 1] - execution.timing.ends_s[row] if row < execution.segment.rows else 0.0
+        return (execution.timing.ends_s[row + 1] - execution.timing.ends_s[row]) * execution.scale if row < execution.segment.rows else 0.0
 
     def arm(self, execution: Execution) -> None:
         if execution.alarm is not None:

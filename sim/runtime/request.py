@@ -40,7 +40,9 @@ class StagePlan:
     """A stage of a workload. ``instance`` is None for user code, which takes no memory here. ``after_s``: ranks what follows it.
 
     A stage with a ``server`` goes there instead of to the units of its segments; the bytes are of one transfer by radio.
-    ``choose``: called when a request enters the stage, gives the plan to follow in place of this one.
+    ``choose``: called when a request enters the stage, gives the plan to follow in place of this one. ``following``: called when the
+    plan is through, gives the plan that goes on with the same stage, if any. ``variants``: all plans that these two may give.
+    ``done``: called when the stage is through. ``spread``: draws what multiplies the length of a run.
     """
 
     index: int  # into Trace.stages
@@ -52,8 +54,12 @@ class StagePlan:
     after_s: float = 0.0
     server: StageServer | None = None
     choose: Callable[[Request], StagePlan] | None = None
+    following: Callable[[Request], StagePlan | None] | None = None
+    variants: tuple[StagePlan, ...] = ()
+    done: Callable[[Request], None] | None = None
     sent_bytes: float = 0.0
     received_bytes: float = 0.0
+    spread: Callable[[], float] | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -67,9 +73,13 @@ class Route:
 
 
 class Request:
-    """One pass through a workload's pipeline."""
+    """One pass through a workload's pipeline.
 
-    __slots__ = ("arrival_s", "deadline_s", "ended", "energy_j", "number", "route", "source", "start_s", "unfinished", "waiting")
+    ``turn``: how many requests of its workload arrived before it. ``settled``: positions of stages whose answer was good enough, or that
+    were left out because of it.
+    """
+
+    __slots__ = ("arrival_s", "deadline_s", "ended", "energy_j", "number", "route", "settled", "source", "start_s", "turn", "unfinished", "waiting")
 
     def __init__(self, number: int, source: Source, arrival_s: float, deadline_s: float, route: Route) -> None:
         self.number = number
@@ -77,6 +87,8 @@ class Request:
         self.arrival_s = arrival_s
         self.deadline_s = deadline_s
         self.route = route
+        self.turn = 0
+        self.settled: set[int] | None = None
         self.start_s = math.nan
         self.energy_j = 0.0
         self.ended = False
@@ -92,6 +104,11 @@ class Request:
         StageRun(self, plan if plan.choose is None else plan.choose(self), stage).begin()
 
     def stage_done(self, stage: int) -> None:
+        if self.ended:  # refused in a stage beside this one
+            return
+        done = self.source.plans[stage].done
+        if done is not None:
+            done(self)
         self.unfinished -= 1
         if not self.unfinished:
             self.source.answered(self)
@@ -129,7 +146,10 @@ class StageRun:
             self.waiting = [segment.waits_for for segment in segments]
         for root in self.plan.roots:
             segment = segments[root]
-            segment.unit.submit(Execution(self, segment))
+            execution = Execution(self, segment)
+            if self.plan.spread is not None:
+                execution.scale = self.plan.spread()
+            segment.unit.submit(execution)
 
     def upward_rank_s(self, segment: StageSegment) -> float:
         """Longest path from the start of a segment to the end of the request."""
@@ -177,7 +197,7 @@ class StageRun:
             return False
         self.admitted = True
         if instance.cold:
-            instance.cold = False
+            self.request.source.residency.warm_up(instance)
             execution.segment = execution.placed.cold
         return True
 
@@ -203,6 +223,11 @@ class StageRun:
             return
         if self.plan.instance is not None:
             self.request.source.residency.release(self.plan.instance)
+        following = self.plan.following
+        if following is not None and (plan := following(self.request)) is not None:
+            self.plan, self.repeat, self.admitted = plan, 0, plan.instance is None
+            self.begin()
+            return
         self.request.stage_done(self.position)
 
 

@@ -13,8 +13,8 @@ from sim.compiler.program import Segment
 
 POINTS = 4096  # more than any domain has operating points: ``code + operating point`` says what a unit runs and how, as one number
 
-# frequency [Hz], activity 0..1, active cores, multiply-accumulates a second (float, integer) -> W
-PowerLaw = Callable[[float, float, float, tuple[float, float]], float]
+# frequency [Hz], activity 0..1, active cores, multiply-accumulates a second (float, integer), events at the highest voltage [W] -> W
+PowerLaw = Callable[[float, float, float, tuple[float, float], float], float]
 
 
 @dataclass(slots=True, eq=False)
@@ -50,6 +50,7 @@ class SegmentTimings:
         self.first_row = 0.0 if segment.entry_s + extra_s > 0 or segment.entry_bytes > 0 else 1.0
         self.costs = _with_entry(segment, float(memory.bandwidth_bytes_per_s), extra_s)
         self.bytes = float(self.costs.dram_bytes.sum())
+        self._events_j = float(self.costs.events_j.sum())
         self.completed = 0
         self._power = power
         self._memory_j_per_byte = float(memory.energy_j_per_byte)
@@ -69,7 +70,8 @@ class SegmentTimings:
         activity = float(kernel_activity(self.costs, frequency_hz, share) @ seconds) / total_s if total_s else 0.0
         bytes_per_s = self.bytes / total_s if total_s else 0.0
         macs_per_s = (self.segment.macs[0] / total_s, self.segment.macs[1] / total_s) if total_s else (0.0, 0.0)
-        power_w = self._power(frequency_hz, activity, self.segment.cores, macs_per_s)
+        events_w = self._events_j / total_s if total_s else 0.0
+        power_w = self._power(frequency_hz, activity, self.segment.cores, macs_per_s, events_w)
         active_w = power_w + bytes_per_s * self._memory_j_per_byte
         return Timing(frequency_hz, share, ends_s, total_s, bytes_per_s, power_w, active_w, (self.program, self.index), (frequency_hz, share))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from device_models.kernel_costs import COMPUTE, MEMORY, OVERHEAD, bound, kernel_seconds
+from sim.runtime.memory import Instance
 from sim.runtime.timing import SegmentTimings, Timing
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ def totals(engine: Engine) -> dict[str, Any]:
 
     ``operators``: kernels of completed segments. ``busy_s``: by unit. ``bound_s``: by unit, how much of that was spent in kernels
     bound by ``compute``, ``memory``, ``overhead``. ``memory_traffic_bytes``: of all units. ``events``: of the event queue.
+    ``loading_s``: while models were read that were not there, ``cold_start_s``: what first inferences took beyond warm ones.
     ``resident_bytes``: by program. ``radios``: by name, transfers and bytes of them, seconds and joules by state other than idle.
     The engine adds ``battery`` where there is one, and ``runaway`` (node, temperature, gain of the feedback) if that ended the run.
     """
@@ -41,11 +44,19 @@ def totals(engine: Engine) -> dict[str, Any]:
         "memory_capacity_bytes": engine.residency.capacity_bytes,
         "model_loads": engine.residency.loads,
         "evictions": engine.residency.evictions,
+        **_lost_s([instance for instance in engine.instances if instance is not None]),
         "resident_bytes": {program.name: program.resident_bytes for program in engine.deployment.programs},
         **({"radios": {name: radio.totals() for name, radio in engine.board.radios.items()}} if engine.board.radios else {}),
         "cooling_states": [zone.state for zone in engine.board.zones],
         "final_temperature_c": dict(zip(engine.board.heat.names, engine.board.heat.temperatures_c(), strict=True)),
     }
+
+
+def _lost_s(instances: Sequence[Instance]) -> dict[str, float]:
+    """Time lost to models that were not there: loading, and what first inferences took beyond warm ones."""
+    cold_s = sum(instance.cold_starts * instance.program.first_inference_s for instance in instances)
+    starts = sum(instance.cold_starts for instance in instances if instance.program.first_inference_s > 0)
+    return {"loading_s": sum(instance.loading_s for instance in instances), "cold_starts": starts, "cold_start_s": cold_s}
 
 
 def _bounds(segment: SegmentTimings, timing: Timing) -> dict[str, float]:

@@ -60,6 +60,17 @@ class ComputeUnit:
             self._displace(running)
         elif self.policy.quantum_s is not None:
             self._yield_after(running, max(running.started_s + self.policy.quantum_s, self.clock._now))
+        elif running.gives_way:
+            self._yield_after(running, self.clock._now)
+
+    @property
+    def others_wait(self) -> bool:
+        """Whether segments wait for the unit."""
+        return bool(self._queue)
+
+    def give_way(self, running: Execution) -> None:
+        """The running segment is to be asked again at its next border."""
+        self._yield_after(running, self.clock._now)
 
     def _displace(self, running: Execution) -> None:
         """More urgent work came: at once if nothing of the running segment has been done since it came, else at the next border."""
@@ -135,7 +146,7 @@ class ComputeUnit:
         now = self.clock._now
         if execution.timing is None:  # comes onto the unit, at a border
             execution.timing = timing
-            execution.origin_s = now - timing.ends_s[int(execution.piece_row)]
+            execution.origin_s = now - timing.ends_s[int(execution.piece_row)] * execution.scale
             if execution.yield_s == inf:
                 execution.stop = execution.segment.rows
             else:
@@ -171,7 +182,7 @@ class ComputeUnit:
         if execution.alarm is not None:
             execution.alarm.cancel()
         assert execution.timing is not None
-        clock, end_s = self.clock, execution.origin_s + execution.timing.ends_s[execution.stop]
+        clock, end_s = self.clock, execution.origin_s + execution.timing.ends_s[execution.stop] * execution.scale
         execution.alarm = Alarm(clock, end_s if end_s > clock._now else clock._now, ENDS, self._stopped)
 
     def _stopped(self, _: Any) -> None:
@@ -196,10 +207,29 @@ class ComputeUnit:
         if self.running is None:
             self.choose()
 
+    @property
+    def backlog(self) -> int:
+        """Segments that wait or run here."""
+        return len(self._queue) + (self.running is not None)
+
+    def backlog_s(self) -> float:
+        """How long they take at the present clock, alone, from where each stands."""
+        frequency_hz, waiting = self.domain.frequency_hz, [execution for _, _, execution in self._queue]
+        left_s = sum(_left_s(execution, max(execution.piece_row, 0.0), frequency_hz) for execution in waiting)
+        return left_s + (0.0 if self.running is None else _left_s(self.running, self.row_now(self.running), frequency_hz))
+
     def _set_aside(self, execution: Execution, row: int) -> None:
         execution.piece_row = float(row)
         execution.yield_s = inf
-        if self.policy.quantum_s is not None:
+        if self.policy.quantum_s is not None or execution.gives_way:
             self._sequence += 1
             execution.sequence = self._sequence
         heappush(self._queue, (execution.key, execution.sequence, execution))
+
+
+def _left_s(execution: Execution, row: float, frequency_hz: float) -> float:
+    """From a row of the segment to its end."""
+    ends_s, whole = execution.segment.at(frequency_hz, 1.0).ends_s, int(row)
+    if whole >= len(ends_s) - 1:
+        return 0.0
+    return ends_s[-1] - ends_s[whole] - (row - whole) * (ends_s[whole + 1] - ends_s[whole])

@@ -15,11 +15,16 @@ from device_models.catalog.batteries import cell_names
 from device_models.catalog.radios import radio_names
 from device_models.spec import DeviceSpec
 from sim.errors import EdgesimError, Problem
+from sim.scenario.adaptive_checks import adaptive_findings
 from sim.scenario.arrival_trace import read_arrival_trace, round_s
+from sim.scenario.batching_checks import batching_findings
 from sim.scenario.climate_checks import climate_findings
 from sim.scenario.files import is_model_file, missing_file
+from sim.scenario.generation_checks import generation_findings
 from sim.scenario.known import Finding, Known, near, unknown_name
-from sim.scenario.model import TraceArrivals, stage_names
+from sim.scenario.loadgen_checks import loadgen_findings
+from sim.scenario.model import TraceArrivals, default_name, stage_names
+from sim.scenario.optimize_checks import optimize_findings
 from sim.scenario.part import LONGEST_S
 from sim.scenario.positions import Path, Places
 from sim.scenario.raw import Raw
@@ -137,7 +142,7 @@ def _radio(context: _Context, radio: Raw) -> Iterator[Finding]:
 
 def _stage_order(stages: list[Raw]) -> Iterator[Finding]:
     own = [stage.get("name").text() for stage in stages]
-    names = stage_names(own, [stage.get("model").text() or stage.get("radio").text() for stage in stages])
+    names = stage_names(own, [default_name(stage.value) for stage in stages])
     seen: set[str] = set()
     repeated = False
     for stage, name in zip(stages, own, strict=True):
@@ -246,6 +251,26 @@ def _battery(context: _Context) -> Iterator[Finding]:
     yield from unknown_name(context.root.get("battery").get("cell"), "cell", cell_names())
 
 
+def _batching(context: _Context) -> Iterator[Finding]:
+    yield from batching_findings(context.root, context.device, context.known)
+
+
+def _adaptive(context: _Context) -> Iterator[Finding | Problem]:
+    yield from adaptive_findings(context.root, context.device, context.known, context.directory)
+
+
+def _generation(context: _Context) -> Iterator[Finding]:
+    yield from generation_findings(context.root, context.known, context.directory)
+
+
+def _loadgen(context: _Context) -> Iterator[Finding]:
+    yield from loadgen_findings(context.root)
+
+
+def _optimize(context: _Context) -> Iterator[Finding]:
+    yield from optimize_findings(context.root, context.device, context.known, context.directory)
+
+
 def _key_of(context: _Context, path: Path, unit: str) -> Iterator[Finding]:
     for finding in _unit(context, Raw(unit, path)):
         yield Finding(path, finding.what, at_key=True)
@@ -266,9 +291,14 @@ _CHECKS: tuple[Callable[[_Context], Iterator[Finding | Problem]], ...] = (
     _default_runtime,
     _pipelines,
     _arrivals,
+    _loadgen,
     _times,
     _policies,
     _climate,
     _battery,
+    _adaptive,
+    _batching,
+    _generation,
+    _optimize,
     _budgets,
 )

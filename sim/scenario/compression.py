@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from device_models.figure import Figure, Quantity
 from sim.scenario.part import ByteCount, Part, PositiveTime, SmallCount, Whole
+from sim.scenario.spiking import ToSpikingOptions
 
 Patterns = Annotated[tuple[str, ...], Field(description="operator names (shell-style patterns such as stage1/*) or types such as Conv")]
 
@@ -24,12 +25,14 @@ def _not_all(share: Figure) -> Figure:
 Share = Annotated[Figure, Quantity("ratio", gt=0, le=1), AfterValidator(_not_all)]
 WeightFormat = Literal["int8", "int4", "int2", "fp16", "bf16"]
 ActivationFormat = Literal["int8", "int16", "fp16", "bf16", "none", "dynamic"]
+IntegerWidth = Literal["int8", "int7", "int6", "int5", "int4", "int3", "int2"]
 Granularity = Literal["per_tensor", "per_channel", "per_group"]
 
-# shorthand -> formats of weights and activations; int4 weights alone are unpacked while they are multiplied
+# shorthand -> formats of weights and activations; int4 weights alone are unpacked while they are multiplied. a16 are integers here as in
+# a model's `precision`, where engines that have no such kernels (ONNX Runtime, TensorRT, llama.cpp ...) take 16-bit floats in their place.
 SHORTHAND: dict[str, tuple[WeightFormat, ActivationFormat]] = {
     "int8": ("int8", "int8"), "int4": ("int4", "none"), "fp16": ("fp16", "fp16"), "bf16": ("bf16", "bf16"),
-    "w8a16": ("int8", "int16"), "w4a16": ("int4", "fp16"),
+    "w8a16": ("int8", "int16"), "w4a16": ("int4", "int16"), "w4f16": ("int4", "fp16"),
 }  # fmt: skip
 
 
@@ -61,7 +64,9 @@ class _Rounding(_Selective):
 class QuantizeOptions(_Rounding):
     """Weights and activations in fewer bits."""
 
-    to: Literal["int8", "int4", "fp16", "bf16", "w8a16", "w4a16"] | None = Field(default=None, description="shorthand for weights and activations")
+    to: Literal["int8", "int4", "fp16", "bf16", "w8a16", "w4a16", "w4f16"] | None = Field(
+        default=None, description="shorthand for weights and activations; a16: activations of 16-bit integers, f16: of 16-bit floats"
+    )
     weights: WeightFormat | None = Field(default=None, description="format of weights; int8 if absent")
     activations: ActivationFormat | None = Field(
         default=None, description="format of activations; none: float as before, dynamic: int8 with scales found at run time; int8 if absent"
@@ -95,7 +100,14 @@ class QuantizeOptions(_Rounding):
 class MixedPrecisionOptions(_Rounding):
     """A format for each layer's weights, chosen by how much noise it adds, under one budget."""
 
-    formats: Annotated[tuple[Literal["int8", "int4", "int2"], ...], Field(min_length=1)] = Field(default=("int8", "int4"), description="formats to choose from")
+    formats: Annotated[tuple[IntegerWidth, ...], Field(min_length=1)] = Field(
+        default=("int8", "int4"), description="formats to choose from, int2 to int8; 3 bits are held in 4, and 5 to 7 in 8"
+    )
+    sensitivity: Literal["weights", "layers", "answers"] | None = Field(
+        default=None,
+        description="where rounding noise is measured: in the weights, or on calibration data in each layer's output or the model's answers; "
+        "answers if absent and there are data, else weights",
+    )
     activations: Literal["int8", "int16", "none"] = Field(default="int8", description="format of all activations")
     size_bytes: ByteCount | None = Field(default=None, alias="size", description="budget: stored bytes of the model, at most, such as 500 kB")
     average_bits: Annotated[float, Field(gt=0, le=32)] | None = Field(default=None, description="budget: bits a weight on average, at most")
@@ -194,6 +206,7 @@ class CompressionStep(Part):
     distill: DistillOptions | None = None
     low_rank: LowRankOptions | None = None
     cluster: ClusterOptions | None = None
+    to_spiking: ToSpikingOptions | None = None
 
     @model_validator(mode="after")
     def _one_technique(self) -> CompressionStep:

@@ -20,7 +20,10 @@ class Known:
     """Names that exist in the registries of other layers; None: not checked.
 
     ``option_problem(model, option, value)`` says what is wrong with one option of a zoo model, or None;
-    ``tunable_problem(kind, policy, tunable, value)`` with a tunable of a "governor", "thermal governor" or "fan governor".
+    ``tunable_problem(kind, policy, tunable, value)`` with a tunable of a "governor", "thermal governor", "fan governor", "admission policy",
+    "offloading policy", "client selection" or "aggregation rule";
+    ``selection_problems(policy, options, models)`` with the options of a selection policy, each at its path;
+    ``selection_sees(policy)`` says what of the device or workload it needs.
     """
 
     models: frozenset[str] | None = None
@@ -33,6 +36,16 @@ class Known:
     fan_governors: frozenset[str] | None = None
     idle_policies: frozenset[str] | None = None
     tunable_problem: Callable[[str, str, str, Any], str | None] | None = None
+    selection_policies: frozenset[str] | None = None
+    selection_problems: Callable[[str, dict[str, Any], int], Iterator[tuple[Path, str]]] | None = None
+    selection_sees: Callable[[str], frozenset[str]] | None = None
+    cache_policies: frozenset[str] | None = None
+    batching_policies: frozenset[str] | None = None
+    admission_policies: frozenset[str] | None = None
+    serving_policies: frozenset[str] | None = None
+    client_selections: frozenset[str] | None = None
+    aggregation_rules: frozenset[str] | None = None
+    offloading_policies: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from device_models.spec import DeviceSpec
 from sim.errors import EdgesimError, Problem
+from sim.scenario.adaptive import exits_files, stage_files
 from sim.scenario.battery_choice import with_battery
 from sim.scenario.charging import ChargingProfile
 from sim.scenario.checks import Known, check_scenario
@@ -42,9 +43,9 @@ class LoadedScenario:
     def canonical(self) -> dict[str, Any]:
         """Everything that determines the result, as JSON-able data: two scenarios with equal data give equal results.
 
-        The device is resolved, quantities are SI numbers, files stand as SHA-256 of their content; the description is left out.
+        The device is resolved, quantities are SI numbers, files stand as SHA-256 of their content; description and optimize are left out.
         """
-        scenario = self.scenario.model_dump(mode="json", by_alias=True, exclude={"description", "device"})
+        scenario = self.scenario.model_dump(mode="json", by_alias=True, exclude={"description", "device", "optimize"})
         device = self.device.model_dump(mode="json", by_alias=True)
         return {"scenario": scenario, "device": device, "files": {name: digest(self.directory / name) for name in self._files()}}
 
@@ -60,7 +61,9 @@ class LoadedScenario:
         datasets = [model.accuracy.dataset for model in self.scenario.models.values() if model.accuracy]
         steps = [step.options for model in self.scenario.models.values() for step in model.compress]
         samples = [step.calibration for step in steps if isinstance(step, QuantizeOptions | MixedPrecisionOptions) and step.calibration]
-        return sorted({*models, *traces, *profiles, *datasets, *(name for name in samples if (self.directory / name).is_file())})
+        recorded = [name for model in self.scenario.models.values() for name in exits_files(model.exits)]
+        recorded += [name for workload in self.scenario.workloads.values() for stage in workload.pipeline for name in stage_files(stage)]
+        return sorted({*models, *recorded, *traces, *profiles, *datasets, *(name for name in samples if (self.directory / name).is_file())})
 
 
 def load_scenario(

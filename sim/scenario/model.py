@@ -10,8 +10,15 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 from device_models.battery_spec import Ohm
 from device_models.figure import Figure, Quantity
 from sim.scenario.accuracy import AccuracyUse
+from sim.scenario.adaptive import CacheUse, HeadExit, LastExit, PartUse, SelectUse, StageExit, exit_problems
+from sim.scenario.batching import AdmissionChoice, Batching, Spread, UnitPool
 from sim.scenario.charging import Charging
 from sim.scenario.compression import CompressionStep
+from sim.scenario.generation import Serving, SharedPrefix, TokenChoice
+from sim.scenario.loadgen import LoadGen
+from sim.scenario.lowering import Placement as Placement
+from sim.scenario.lowering import Precision as Precision
+from sim.scenario.optimize import OptimizeUse
 from sim.scenario.part import ByteCount, Name, Part, PositiveTime, Probability, SmallCount, Time, Whole
 from sim.scenario.training import TrainingUse
 
@@ -19,17 +26,6 @@ Rate = Annotated[Figure, Quantity("frequency", gt=0, le=1e9)]
 Temperature = Annotated[Figure, Quantity("temperature", ge=-100, le=200)]
 Operations = Annotated[Figure, Quantity("count", ge=0, le=1e18)]
 RadioName = Annotated[Name, Field(max_length=40)]
-Precision = Literal[
-    "as_stored", "float32", "float16", "int8", "w8a16", "w4a16", "int4", "w4g32", "w4g64", "w4g128", "w4g256", "q8_0", "q4_0", "q4_k_m"
-]  # fmt: skip
-
-
-class Placement(Part):
-    """Where operators run: units (names or kinds) in order of preference, by cost (``heft``), or fixed per operator name pattern."""
-
-    prefer: tuple[str, ...] = Field(default=(), description="unit names or kinds, the favourite first; what a unit cannot run falls to the next")
-    policy: Literal["prefer", "heft"] = "prefer"
-    fixed: dict[str, str] = Field(default_factory=dict, description="operator name pattern (shell style) -> unit")
 
 
 class ModelUse(Part):
@@ -43,12 +39,32 @@ class ModelUse(Part):
     compress: tuple[CompressionStep, ...] = Field(default=(), description="techniques applied in order before the runtime: [{quantize: {to: int8}}, ...]")
     accuracy: AccuracyUse | None = Field(default=None, description="measure it on data of yours, in ONNX Runtime: {dataset: file.npz, metric: top1}")
     training: TrainingUse | None = Field(default=None, description="one run is one step of training on the device: {optimizer: sgd, batch: 16}")
-    precision: Precision = Field(default="as_stored", description="number format the runtime's converter gives the model")
+    precision: Precision = Field(
+        default="as_stored",
+        description="number format the runtime's converter gives the model; a16: activations of 16-bit integers, or floats where it has no such kernels",
+    )
     runtime: Name | None = Field(default=None, description="inference engine, see `edgesim runtimes`; the scenario's or the device's default if absent")
     placement: Placement = Placement()
     threads: SmallCount | None = Field(default=None, description="CPU threads; the unit's cores if absent")
     unknown_operators: Literal["error", "warn"] = Field(default="error", description="warn: an unknown operator runs as a generic data mover")
     load: Literal["at_start", "on_demand"] = Field(default="at_start", description="when weights are read from storage into memory")
+    serving: Serving | None = Field(
+        default=None, description="how a language model serves stages that generate: {max_batch: 8, context: 4096, kv_cache: {...}}"
+    )
+    part: PartUse | None = Field(default=None, description="only a part of the model: {from: TENSOR_OR_OPERATOR, until: TENSOR_OR_OPERATOR}")
+    exits: tuple[HeadExit, ...] = Field(default=(), max_length=50, description="early exits: [{after: OPERATOR, head: [layers], probability: 0.4}, ...]")
+    last: LastExit = Field(default=LastExit(), description="with exits: what is known of the answers at the end")
+
+    @model_validator(mode="after")
+    def _adapts(self) -> ModelUse:
+        whole = [key for key in ("training", "accuracy", "serving") if getattr(self, key) is not None]
+        if (self.exits or self.part) and whole:
+            raise ValueError(f"{whole[0]} goes with a whole model: not with part or exits")
+        if self.exits and (problem := exit_problems(self.exits, self.last)):
+            raise ValueError(problem)
+        if not self.exits and self.last != LastExit():
+            raise ValueError("last is for a model with exits")
+        return self
 
     @model_validator(mode="after")
     def _one_origin(self) -> ModelUse:
@@ -107,12 +123,23 @@ class _Stage(Part):
     after: tuple[Name, ...] | None = Field(default=None, description="names of the stages it waits for; the stage before it if absent")
     probability: Probability = Field(default=Figure(1.0), description="a request enters this stage (and what follows only from it) with this probability")
     repeat: Annotated[Whole, Field(ge=1, le=1_000_000)] = Field(default=1, description="runs in sequence, such as tokens of a decoder")
+    exit: StageExit | None = Field(default=None, description="leave when sure: {rate: 70 %}, or {trace: FILE, column: confidence, threshold: 0.8}")
+    unless: tuple[Name, ...] = Field(default=(), description="left out when one of these stages was sure (exit), had a result (cache) or was left out so")
 
 
 class ModelStage(_Stage):
     """A stage that runs one of the scenario's models."""
 
     model: Name = Field(description="one of the scenario's models")
+    batching: Batching | None = Field(default=None, description="requests of this model run together: {max_size: 8, max_delay: 5 ms}")
+    units: UnitPool = Field(default=(), description="a replica on each of these units, with one queue: [gpu, npu]; where the model's placement says if absent")
+    admission: AdmissionChoice | None = Field(default=None, description="who may join the queue of batching or units, see `edgesim policies`; all if absent")
+
+    @model_validator(mode="after")
+    def _has_a_queue(self) -> ModelStage:
+        if self.admission is not None and self.batching is None and not self.units:
+            raise ValueError("admission: only a stage with batching or units has a queue of its own; give it one of them, or the workload the admission")
+        return self
 
 
 class CodeStage(_Stage):
@@ -120,6 +147,17 @@ class CodeStage(_Stage):
 
     work: CodeWork = Field(description="how much the code computes and moves: {operations: 2 M, bytes: 1.5 MB}")
     unit: Name = Field(default="cpu", description="unit name or kind")
+    units: UnitPool = Field(default=(), description="instead of unit: any of these units, with one queue: [cpu_big, cpu_little]")
+    spread: Spread | None = Field(default=None, description="how the work of single runs scatters: {kind: gamma, cv: 0.5}; all alike if absent")
+    admission: AdmissionChoice | None = Field(default=None, description="who may join the queue of units, see `edgesim policies`; all if absent")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> CodeStage:
+        if self.units and "unit" in self.model_fields_set:
+            raise ValueError("give either unit or units, not both")
+        if self.admission is not None and not self.units:
+            raise ValueError("admission: only a stage with units has a queue of its own; give it units, or the workload the admission")
+        return self
 
 
 class RadioStage(_Stage):
@@ -136,16 +174,69 @@ class RadioStage(_Stage):
         return self
 
 
+class SelectStage(_Stage):
+    """A stage that runs one of several models, chosen when the request comes to it."""
+
+    select: SelectUse = Field(description="how the model is chosen: {policy: by_battery, among: [big, small], thresholds: [30 %]}")
+
+
+class CacheStage(_Stage):
+    """A stage that looks for a result kept before: where there is one the request leaves, or what names the stage in ``unless`` is left out."""
+
+    cache: CacheUse = Field(description="what is kept and how much: {size: 1000, entry: 2 kB, key: {zipf: 1.0, items: 10000}}")
+    lookup_s: Time | None = Field(default=None, alias="lookup", description="time of one lookup that keeps no unit busy")
+    work: CodeWork | None = Field(default=None, description="instead of lookup: what one lookup computes and moves: {operations: 20 k, bytes: 4 kB}")
+    unit: Name = Field(default="cpu", description="unit name or kind that does the work")
+
+    @model_validator(mode="after")
+    def _one_cost(self) -> CacheStage:
+        if (self.lookup_s is None) == (self.work is None):
+            raise ValueError("a cache stage has either lookup (a time) or work")
+        if self.exit is not None:
+            raise ValueError("exit: a request leaves a cache when it finds a result; give exit to a stage that answers")
+        if self.repeat > 1:
+            raise ValueError("repeat: a request looks for its result once")
+        return self
+
+
+class GenerateStage(_Stage):
+    """A stage in which a language model reads a prompt and writes an answer, token by token, beside the other requests of its batch."""
+
+    generate: Name = Field(description="one of the scenario's models, a decoder of the zoo; its serving section says how it serves")
+    prompt: TokenChoice = Field(description="tokens of the prompt: 258, or {kind: uniform, lognormal or trace, ...}")
+    output: TokenChoice = Field(description="tokens of the answer: 128, or {kind: uniform, lognormal or trace, ...}")
+    prefix: SharedPrefix | None = Field(default=None, description="what prompts have in common: {tokens: 200, groups: 10, zipf: 1}")
+
+    @model_validator(mode="after")
+    def _once(self) -> GenerateStage:
+        if self.repeat > 1:
+            raise ValueError("repeat: an answer has as many steps as output says; give the stage once")
+        return self
+
+
 def _stage_tag(raw: Any) -> str:
     keys = raw if isinstance(raw, dict) else getattr(raw, "__dict__", {})
     # unlike any key, so that error locations stay unambiguous
-    return "model stage" if "model" in keys else "radio stage" if "radio" in keys else "code stage"
+    named = {"model": "model stage", "radio": "radio stage", "select": "select stage", "cache": "cache stage", "generate": "generate stage"}
+    return next((tag for key, tag in named.items() if key in keys), "code stage")
 
 
 Stage = Annotated[
-    Annotated[ModelStage, Tag("model stage")] | Annotated[CodeStage, Tag("code stage")] | Annotated[RadioStage, Tag("radio stage")],
+    Annotated[ModelStage, Tag("model stage")]
+    | Annotated[CodeStage, Tag("code stage")]
+    | Annotated[RadioStage, Tag("radio stage")]
+    | Annotated[SelectStage, Tag("select stage")]
+    | Annotated[CacheStage, Tag("cache stage")]
+    | Annotated[GenerateStage, Tag("generate stage")],
     Discriminator(_stage_tag),
 ]
+
+
+def default_name(keys: Any) -> str | None:
+    """What a stage with these keys is called where it is given no name: its model's or radio's name, or its kind's."""
+    found = keys if isinstance(keys, dict) else {}
+    named = (found.get(key) for key in ("model", "radio", "generate"))
+    return next((name for name in named if isinstance(name, str)), next((key for key in ("select", "cache") if found.get(key) is not None), None))
 
 
 def stage_names(names: Sequence[str | None], runs: Sequence[str | None]) -> tuple[str, ...]:
@@ -171,19 +262,20 @@ class Queue(Part):
 class Workload(Part):
     """A stream of requests; each runs the pipeline once."""
 
-    arrival: Arrival = Field(description="when requests arrive: kind periodic, poisson, closed or trace")
+    arrival: Arrival | None = Field(default=None, description="when requests arrive: kind periodic, poisson, closed or trace")
+    loadgen: LoadGen | None = Field(default=None, description="instead of arrival: a scenario of MLPerf LoadGen: SingleStream, MultiStream, Server or Offline")
     pipeline: tuple[Stage, ...] = Field(min_length=1, description="stages of one request, each after the one before unless it says otherwise")
     deadline_s: PositiveTime | None = Field(default=None, alias="deadline", description="time from arrival to the end of the last stage; later is a miss")
     priority: Whole = Field(default=0, ge=-1000, le=1000, description="higher runs first under priority scheduling")
     queue: Queue = Field(default=Queue(), description="limit of waiting requests")
+    admission: AdmissionChoice | None = Field(default=None, description="which requests are let in at all, see `edgesim policies`; all if absent")
     drop_late: bool = Field(default=False, description="drop a request whose deadline passed before it began to run")
     start_s: Time = Field(default=Figure(0.0), alias="start", description="when the stream begins, from the start of the run")
     count: SmallCount | None = Field(default=None, description="at most so many requests")
 
     def stage_names(self) -> tuple[str, ...]:
         """The name of each stage, see :func:`stage_names`."""
-        runs = [getattr(stage, "model", None) or getattr(stage, "radio", None) for stage in self.pipeline]
-        return stage_names([stage.name for stage in self.pipeline], runs)
+        return stage_names([stage.name for stage in self.pipeline], [default_name(vars(stage)) for stage in self.pipeline])
 
     def stage_dependencies(self) -> tuple[tuple[int, ...], ...]:
         """For each stage the positions of the stages it waits for: those in ``after``, else the one before it."""
@@ -218,8 +310,13 @@ class Budgets(Part):
 
     latency_p50_s: PositiveTime | None = Field(default=None, alias="latency_p50", description="median latency, at most")
     latency_p90_s: PositiveTime | None = Field(default=None, alias="latency_p90", description="90th percentile, at most")
+    latency_p95_s: PositiveTime | None = Field(default=None, alias="latency_p95", description="95th percentile, at most")
     latency_p99_s: PositiveTime | None = Field(default=None, alias="latency_p99", description="99th percentile, at most")
+    latency_p999_s: PositiveTime | None = Field(default=None, alias="latency_p999", description="99.9th percentile, at most")
     latency_max_s: PositiveTime | None = Field(default=None, alias="latency_max", description="slowest request, at most")
+    ttft_p99_s: PositiveTime | None = Field(default=None, alias="ttft_p99", description="time to the first token of answers, 99th percentile, at most")
+    inter_token_p99_s: PositiveTime | None = Field(default=None, alias="inter_token_p99", description="time between tokens, 99th percentile, at most")
+    tokens_per_s: Rate | None = Field(default=None, description="tokens per second of an answer in the median, at least")
     throughput_hz: Rate | None = Field(default=None, alias="throughput", description="requests answered per second, at least")
     power_w: Annotated[Figure, Quantity("power", gt=0)] | None = Field(default=None, alias="power", description="average of the run, at most")
     energy_per_inference_j: Annotated[Figure, Quantity("energy", gt=0)] | None = Field(
@@ -322,4 +419,7 @@ class Scenario(Part):
     )
     charging: Charging | None = Field(default=None, description="what feeds the battery: kind usb, solar or profile; nothing if absent")
     budgets: Budgets = Field(default=Budgets(), description="the limits of the verdict: VALID if all hold")
-    trace: Literal["full", "requests"] = Field(default="full", description="requests: keep no spans (for very long runs)")
+    optimize: OptimizeUse | None = Field(default=None, description="what `edgesim optimize` may try, and what counts: {techniques: [...], objective: energy}")
+    trace: Literal["full", "requests", "summary"] = Field(
+        default="full", description="requests: keep no spans (for very long runs); summary: no rows of requests either, but counts and quantiles (for millions)"
+    )

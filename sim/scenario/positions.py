@@ -84,6 +84,12 @@ class Places:
         """The same places with every path below ``prefix``."""
         return Places({(*prefix, *path): place for path, place in self.values.items()}, {(*prefix, *path): place for path, place in self.keys.items()})
 
+    def part(self, path: Path, renamed: Path) -> Places:
+        """The places of what stands at ``path``, as if it stood at ``renamed``."""
+        length = len(path)
+        values, keys = ({(*renamed, *old[length:]): place for old, place in table.items() if old[:length] == path} for table in (self.values, self.keys))
+        return Places(values, keys)
+
     def problem(self, path: Path, what: str, *, at_key: bool = False) -> Problem:
         """A mistake at a value, or at its key; the path shown is relative to the source the place is in."""
         place = self.key(path) if at_key else self.value(path)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import BaseModel
+
 from sim.scenario.model import Scenario
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def json_schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of a scenario file: keys as they are written in YAML, quantities as text with a unit."""
-    schema = Scenario.model_json_schema(by_alias=True, mode="validation")
+def json_schema(model: type[BaseModel] = Scenario, title: str = "edgesim scenario") -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a scenario or study file: keys as they are written in YAML, quantities as text with a unit."""
+    schema = model.model_json_schema(by_alias=True, mode="validation")
     schema["$defs"] = {name: _plain_title(part, name) for name, part in schema["$defs"].items()}
-    return {"$schema": DIALECT, **_plain_title(schema, "edgesim scenario")}
+    return {"$schema": DIALECT, **_plain_title(schema, title)}
 
 
 def _plain_title(part: dict[str, Any], title: str) -> dict[str, Any]:

@@ -81,11 +81,19 @@ def _value_problems(what: str, given: Any, path: Path, places: Places) -> list[P
 def _reference(what: str, path: Path, places: Places) -> Problem:
     """A validator of a whole specification starts its message with the path it means, ``units.npu: ...``."""
     head, _, rest = what.partition(": ")
-    inner = places.resolve((*path, *head.split("."))) if _MEANT.match(what) else path
+    inner = places.resolve((*path, *_steps(head))) if _MEANT.match(what) else path
     if inner == path:
         rest = what
     # What fits together in a device's own file and no longer does was broken by the change, wherever that stands.
     return places.problem(places.changed_below(inner) or inner, rest)
+
+
+def _steps(head: str) -> Iterable[str | int]:
+    """The keys of a written path; a number may also be a position in a list."""
+    for part in head.split("."):
+        yield part
+        if part.isdecimal():
+            yield int(part)
 
 
 def _deeper(places: Places, path: Path, key: str) -> Path:

@@ -3,4 +3,4 @@
 from __future__ import annotations
 
 # key -> the module whose ``KIND`` is its StudyKind, imported when a file has the key
-STUDIES: dict[str, str] = {}
+STUDIES: dict[str, str] = {"federated": "sim.scenario.federated", "fleet": "sim.scenario.fleet", "rollout": "sim.scenario.rollout"}

@@ -15,7 +15,7 @@ from sim.passes.base import Pass, make_pass
 Duration = Annotated[Figure, Quantity("time", ge=0, le=1e5)]
 PerByte = Annotated[Figure, Quantity("bandwidth", gt=0, le=1e16)]
 Share = Annotated[Figure, Quantity("ratio", ge=0)]
-UnitKind = Literal["cpu", "gpu", "npu", "dsp", "mcu", "tiny_npu"]
+UnitKind = Literal["cpu", "gpu", "npu", "dsp", "mcu", "tiny_npu", "neuromorphic"]
 FormatName = Literal["float32", "float16", "bfloat16", "int8", "int4", "int16", "int32", "int64", "bool", "float64"]
 
 PrecisionName = Literal["float32", "float16", "int8", "w8a16", "w4a16", "int4", "w4g32", "w4g64", "w4g128", "w4g256", "q8_0", "q4_0", "q4_k_m"]
@@ -50,6 +50,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "@compare": ("Equal", "NotEqual", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Where", "And", "Or", "Not"),
     "@quantize": ("Quantize", "Dequantize", "Cast"),
     "@identity": ("Identity", "Dropout"),
+    "@spiking": ("SpikeEncode", "IntegrateFire", "SpikingConv", "SpikingDense", "SpikingAveragePool", "SpikingGlobalAveragePool", "SpikingAdd"),
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from sim.errors import EdgesimError, Problem
 from sim.experiment.accuracy.dataset import Dataset, load_dataset
 from sim.experiment.accuracy.metrics import METRICS, Estimate, estimate
 from sim.experiment.accuracy.session import Runner
+from sim.experiment.accuracy.spiking_session import SpikingRunner, content, spikes
 from sim.graph.ir import Graph
 from sim.registry import near_names
 from sim.scenario.accuracy import AccuracyUse
@@ -32,6 +33,7 @@ class Measured:
     samples_count: int
     dataset: str
     is_share: bool
+    engine: str = "ONNX Runtime"
 
 
 def measured_accuracy(graph: Graph, use: AccuracyUse, directory: Path, file: Path | None = None) -> Measured:
@@ -40,16 +42,17 @@ def measured_accuracy(graph: Graph, use: AccuracyUse, directory: Path, file: Pat
     Models and data of the same content are run once in a process. Raises EdgesimError with problems at ``accuracy....``.
     """
     data = load_dataset(use, graph.inputs, directory)
-    model = file if file is not None else exported(graph)
+    as_spikes = file is None and spikes(graph)
+    model = file if file is not None else content(graph) if as_spikes else exported(graph)
     key = _key(model, data, use)
     if key not in _measured:
         while len(_measured) >= _MOST_KEPT:
             del _measured[next(iter(_measured))]
-        _measured[key] = measure(Runner(model, graph.name), data, use.metric, use.output)
+        _measured[key] = measure(SpikingRunner(graph) if as_spikes else Runner(model, graph.name), data, use.metric, use.output)
     return _measured[key]
 
 
-def measure(runner: Runner, data: Dataset, metric: str = "top1", output: str | None = None) -> Measured:
+def measure(runner: Runner | SpikingRunner, data: Dataset, metric: str = "top1", output: str | None = None) -> Measured:
     """Of a model that is loaded. Raises EdgesimError with problems at ``accuracy....``."""
     if output is not None and output not in runner.outputs:
         raise EdgesimError(Problem(path="accuracy.output", what=f"the model has no output {output!r}; {near_names(output, runner.outputs)}"))
@@ -57,7 +60,7 @@ def measure(runner: Runner, data: Dataset, metric: str = "top1", output: str | N
     chosen = output or runner.outputs[0]
     found = score(metric, runner.run(data.feeds, [chosen])[chosen], data.labels)
     kind = METRICS[metric]
-    return Measured(kind.title, found.value, found.low, found.high, found.samples_count, data.name, kind.is_share)
+    return Measured(kind.title, found.value, found.low, found.high, found.samples_count, data.name, kind.is_share, runner.engine)
 
 
 def score(metric: str, answers: np.ndarray, labels: np.ndarray) -> Estimate:

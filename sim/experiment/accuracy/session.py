@@ -23,6 +23,8 @@ class Runner:
     Raises EdgesimError where the onnxruntime package is missing, ModelError where it cannot load the model.
     """
 
+    engine = "ONNX Runtime"
+
     def __init__(self, model: bytes | Path, name: str) -> None:
         runtime = _package()
         options = runtime.SessionOptions()

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from device_models.work import DTYPE_BITS
+from device_models.work import DTYPE_BITS, INTEGERS
 from sim.experiment.accuracy.measure import exported, score
 from sim.experiment.accuracy.metrics import Estimate
 from sim.experiment.accuracy.session import Runner
@@ -17,12 +17,14 @@ from sim.experiment.digits.data import CLASSES, PIXELS, Split, digits
 from sim.experiment.digits.network import INPUT, OUTPUT, Network, graph_of, initial, network_of, real_values
 from sim.experiment.digits.training import Lesson, trained
 from sim.frontends.onnx.observe import observed_ranges
-from sim.graph.ir import Graph
+from sim.frontends.onnx.rerun import rerunner
+from sim.graph.ir import Graph, Tensor
 from sim.graph.storage import stored_file_bytes
 from sim.graph.work import total_macs
 from sim.passes.compression import Means, compress
 
 SIZES = (PIXELS, 64, 32, CLASSES)
+UNEQUAL = (PIXELS, 128, 16, 16, CLASSES)
 SCRATCH = Lesson()
 RECOVERY = Lesson(epochs=40)  # fine-tuning, of every technique alike
 STUDENTS = Lesson(epochs=200, rate=5e-3)  # eight neurons learn slowly
@@ -34,7 +36,7 @@ Step = Mapping[str, Any]
 class Outcome:
     """A compressed network. ``bits_per_weight`` over all trained matrices; ``zeros_ratio``: the share of their elements that is 0.
 
-    ``size_bytes``: everything stored, in the shortest form; where ``bits_per_weight`` was chosen freely, weights count that many bits.
+    ``size_bytes``: everything stored, in the shortest form.
     """
 
     accuracy: Estimate
@@ -66,6 +68,11 @@ class Bench:
         return initial(SIZES, self.seed)
 
     @cached_property
+    def unequal(self) -> Network:
+        """A network whose first layer holds most of the weights and whose others are narrow."""
+        return self.train(initial(UNEQUAL, self.seed), self.lesson)
+
+    @cached_property
     def network(self) -> Network:
         """The full-precision baseline."""
         return self.train(self.untrained, self.lesson)
@@ -80,23 +87,27 @@ class Bench:
 
     def compressed(self, network: Network, steps: Sequence[Step]) -> Graph:
         """Through the passes a scenario's ``compress`` names, calibrated on training images."""
-        means = Means({INPUT: self.split.images[:_CALIBRATION]}, observed_ranges)
+        means = Means({INPUT: self.split.images[:_CALIBRATION]}, observed_ranges, rerun=rerunner)
         return compress(graph_of(network), steps, means=means).graph
 
     def shrunk(self, network: Network, steps: Sequence[Step]) -> Network:
         """The network that passes leave of another."""
         return network_of(self.compressed(network, steps))
 
-    def judged(self, graph: Graph, bits_per_weight: float | None = None) -> Outcome:
+    def judged(self, graph: Graph) -> Outcome:
         """Run in ONNX Runtime on the images held out."""
         answers = Runner(exported(graph), graph.name).run({INPUT: self.split.held_out}, [OUTPUT])[OUTPUT]
         weights = [tensor for tensor in graph.tensors.values() if tensor.role == "weight" and len(tensor.shape) == 2]
         elements = sum(tensor.elements for tensor in weights)
-        stored = sum(tensor.elements * float(DTYPE_BITS[tensor.dtype]) for tensor in weights) / elements
-        bits = stored if bits_per_weight is None else bits_per_weight
+        bits = sum(tensor.elements * _bits(tensor) for tensor in weights) / elements
         zeros = sum(int(np.count_nonzero(real_values(tensor) == 0)) for tensor in weights) / elements
-        size = stored_file_bytes(graph) - (stored - bits) * elements / 8
-        return Outcome(score("top1", answers, self.split.held_out_labels), graph.parameters(), total_macs(graph), bits, zeros, size)
+        return Outcome(score("top1", answers, self.split.held_out_labels), graph.parameters(), total_macs(graph), bits, zeros, stored_file_bytes(graph))
+
+
+def _bits(tensor: Tensor) -> float:
+    """Of a weight: its format's, or those that tell apart the fewer integers it uses."""
+    held = float(DTYPE_BITS[tensor.dtype])
+    return min(held, float((tensor.clusters - 1).bit_length())) if tensor.clusters > 1 and tensor.dtype in INTEGERS else held
 
 
 def masks_of(network: Network) -> tuple[np.ndarray, ...]:

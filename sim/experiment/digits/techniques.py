@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from device_models.work import DType
 from sim.experiment.digits.bench import SIZES, Bench, Outcome, Step, masks_of
 from sim.experiment.digits.data import CLASSES, PIXELS
-from sim.experiment.digits.mixed import average_bits, chosen_widths, width_graph
 from sim.experiment.digits.network import Layer, Network, graph_of, initial
 from sim.passes.compression.rounding import Rule, grid_of
 from sim.passes.compression.weights import as_rows, from_rows
@@ -70,13 +68,13 @@ def _quantized(name: str, title: str, step: Step) -> None:
     _row(name, title)(lambda bench: bench.judged(bench.compressed(bench.network, [{"quantize": step}])))
 
 
-def _aware(name: str, title: str, step: Step, dtype: DType) -> None:
+def _aware(name: str, title: str, step: Step, bits: int) -> None:
     """Fine-tuning whose forward and backward pass see the rounded weights; then quantized as without it."""
     axis = 0 if step["granularity"] == "per_channel" else None
     rule = Rule(step.get("scales", "min_max"))
 
     def rounding(_: int, weight: np.ndarray) -> np.ndarray:
-        grid = grid_of(as_rows(weight, axis), dtype, rule)
+        grid = grid_of(as_rows(weight, axis), bits, rule)
         return from_rows(grid.restored(grid.stored(as_rows(weight, axis))), weight.shape, axis)
 
     def make(bench: Bench) -> Outcome:
@@ -89,23 +87,26 @@ _TENSOR, _CHANNEL = {"granularity": "per_tensor"}, {"granularity": "per_channel"
 _INT4, _INT2 = {"weights": "int4", "activations": "int8"}, {"weights": "int2", "activations": "int8"}
 _quantized("int8_tensor", "int8 weights and activations, per tensor", {"to": "int8", **_TENSOR})
 _quantized("int8_channel", "int8 weights and activations, per channel", {"to": "int8", **_CHANNEL})
-_aware("int8_qat", "the same, quantization-aware fine-tuning", {"to": "int8", **_CHANNEL}, DType.I8)
+_aware("int8_qat", "the same, quantization-aware fine-tuning", {"to": "int8", **_CHANNEL}, 8)
 _quantized("int4_tensor", "int4 weights, int8 activations, per tensor", {**_INT4, **_TENSOR})
 _quantized("int4_channel", "int4 weights, int8 activations, per channel", {**_INT4, **_CHANNEL})
-_aware("int4_qat", "the same, quantization-aware fine-tuning", {**_INT4, **_CHANNEL}, DType.I4)
+_aware("int4_qat", "the same, quantization-aware fine-tuning", {**_INT4, **_CHANNEL}, 4)
 _quantized("int2_channel", "int2 weights, int8 activations, per channel", {**_INT2, **_CHANNEL, "scales": "mse"})
-_aware("int2_qat", "the same, quantization-aware fine-tuning", {**_INT2, **_CHANNEL, "scales": "mse"}, DType.I2)
+_aware("int2_qat", "the same, quantization-aware fine-tuning", {**_INT2, **_CHANNEL, "scales": "mse"}, 2)
 
 
-@_row("uniform", f"every layer's weights in {AVERAGE} bits, per tensor")
-def _uniform(bench: Bench) -> Outcome:
-    return bench.judged(width_graph(bench.network, [AVERAGE] * len(bench.network)), AVERAGE)
+@_row("unequal", "layers of unequal size, 64-128-16-16-10, full precision")
+def _unequal(bench: Bench) -> Outcome:
+    return bench.judged(graph_of(bench.unequal))
 
 
-@_row("mixed", f"mixed precision by sensitivity, at most {AVERAGE} bits on average")
-def _mixed(bench: Bench) -> Outcome:
-    widths = chosen_widths(bench.network, bench.split, AVERAGE)
-    return bench.judged(width_graph(bench.network, widths), average_bits(widths, [layer.weight.size for layer in bench.network]))
+def _averaged(name: str, title: str, formats: list[str]) -> None:
+    step = {"mixed_precision": {"formats": formats, "average_bits": AVERAGE, "activations": "none", "scales": "mse", **_TENSOR}}
+    _row(name, title)(lambda bench: bench.judged(bench.compressed(bench.unequal, [step])))
+
+
+_averaged("uniform", f"every layer of these in {AVERAGE} bits, per tensor", [f"int{AVERAGE}"])
+_averaged("mixed", f"mixed precision by sensitivity, at most {AVERAGE} bits on average", ["int8", "int6", "int5", "int4", "int3", "int2"])
 
 
 # ------------------------------------------------------------------ fewer weights

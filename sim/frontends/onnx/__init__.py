@@ -66,4 +66,17 @@ def import_onnx(
     return graph
 
 
-__all__ = ["EdgesimError", "ModelError", "import_onnx"]
+def open_batches(path: Path, shapes: Mapping[str, int]) -> dict[str, int]:
+    """1 for every open first extent of an input of an ONNX file that ``shapes`` does not bind. Raises as :func:`import_onnx`."""
+    import_onnx_package()
+    from sim.frontends.onnx.symbols import first_extents
+
+    try:
+        graph = read_model(Path(path)).model.graph
+    except ModelError as error:
+        raise ModelError([replace(problem, file=problem.file or str(path)) for problem in error.problems]) from error
+    stored = {held.name for held in graph.initializer}
+    return dict.fromkeys(first_extents([info for info in graph.input if info.name not in stored], shapes), 1)
+
+
+__all__ = ["EdgesimError", "ModelError", "import_onnx", "open_batches"]

@@ -8,10 +8,13 @@ import numpy as np
 
 from device_models.work import DType
 from sim.errors import ModelError
+from sim.frontends.onnx.elements import FLOATING
 from sim.frontends.onnx.export_groups import grouped_product
 from sim.frontends.onnx.export_writer import Writer, exports
 from sim.graph.ir import Op, Quantization, Tensor
 from sim.graph.ops.definition import as_tuple
+
+TRANSPOSED = "_transposed"  # behind the name of a matrix that is stored [in, out]
 
 
 def to_first(writer: Writer, op: Op, x: str) -> str:
@@ -95,8 +98,9 @@ def transposed_weight(writer: Writer, op: Op, wanted: DType) -> str:
     found = tensor.quantization
     if found is not None:
         turned = Quantization(found.scale, found.zero_point, None if found.axis is None else 1 - found.axis)
-        return writer.dequantize(transposed_integers(writer, tensor), f"{tensor.name}_transposed", turned, writer.integer_type(tensor))
-    stored = f"{tensor.name}_transposed"
+        real = writer.dequantize(transposed_integers(writer, tensor), tensor.name + TRANSPOSED, turned, writer.integer_type(tensor))
+        return writer.as_float(real, tensor.name, wanted if wanted in FLOATING else None)
+    stored = tensor.name + TRANSPOSED
     if stored not in writer.initializers:
         writer.store_as(stored, writer.values(tensor).T, writer.numpy_type(tensor.dtype))
     return stored
@@ -104,7 +108,7 @@ def transposed_weight(writer: Writer, op: Op, wanted: DType) -> str:
 
 def transposed_integers(writer: Writer, tensor: Tensor) -> str:
     """Stored integers ``[in, out]``."""
-    stored = f"{tensor.name}_transposed"
+    stored = tensor.name + TRANSPOSED
     if stored not in writer.initializers:
         writer.store_as(stored, writer.values(tensor).T, writer.integer_type(tensor))
     return stored

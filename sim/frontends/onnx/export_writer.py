@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import onnx
 
 OPSET, IR_VERSION = 21, 10  # the first operator set with 4-bit integers; ONNX Runtime 1.18 and newer read it
+_TWO_BITS = (25, 13)  # likewise with 2-bit integers
 _UNSIGNED: dict[DType, Any] = {DType.I8: np.uint8, DType.I16: np.uint16}
 INTEGERS = (DType.I8, DType.I4, DType.I2, DType.I16)
 Write = Callable[["Writer", Op, list[str], list[str]], None]
@@ -47,6 +48,25 @@ def exports(*types: str, raw_inputs: bool = False, raw_outputs: bool = False) ->
     return enter
 
 
+def held_wider(graph: Graph) -> str:
+    """Why integers of two bits are written as four, for a report; nothing where there are none, or they are written as they are.
+
+    Beside integer activations they are not, whatever onnx knows: ONNX Runtime turns such products into integer kernels, which have no INT2.
+    """
+    if not any(tensor.dtype == DType.I2 for tensor in graph.tensors.values()):
+        return ""
+    if not has_two_bits():
+        return "the installed onnx package has no INT2: integers of two bits are stored as INT4, twice as large; a newer onnx stores them as they are"
+    if any(tensor.dtype in INTEGERS and not tensor.is_stored for tensor in graph.tensors.values()):
+        return "beside integer activations ONNX Runtime takes no INT2: integers of two bits are stored as INT4, twice as large"
+    return ""
+
+
+def has_two_bits() -> bool:
+    """Whether the installed onnx package knows integers of two bits."""
+    return hasattr(import_onnx_package().TensorProto, "INT2")
+
+
 class Writer:
     """Collects the nodes and initializers of one model."""
 
@@ -54,7 +74,9 @@ class Writer:
         self.onnx, self.graph, self.fill = import_onnx_package(), graph, fill
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: dict[str, onnx.TensorProto] = {}
-        self.domains: dict[str, int] = {"": OPSET}
+        self.two_bits = any(tensor.dtype == DType.I2 for tensor in graph.tensors.values()) and not held_wider(graph)
+        self.opset, self.ir_version = _TWO_BITS if self.two_bits else (OPSET, IR_VERSION)
+        self.domains: dict[str, int] = {"": self.opset}
         self.taken = set(graph.tensors)
         self._node_names: dict[str, int] = {}
         self.run_time_grids: dict[str, tuple[str, str]] = {}  # integers found at run time -> their scale and zero point
@@ -105,8 +127,8 @@ class Writer:
         return int(
             {
                 DType.F32: kinds.FLOAT, DType.F16: kinds.FLOAT16, DType.BF16: kinds.BFLOAT16, DType.F64: kinds.DOUBLE, DType.I8: kinds.INT8,
-                DType.I4: kinds.INT4, DType.I2: kinds.INT4, DType.I16: kinds.INT16, DType.I32: kinds.INT32, DType.I64: kinds.INT64, DType.BOOL: kinds.BOOL,
-                DType.F8: kinds.FLOAT8E4M3FN,
+                DType.I4: kinds.INT4, DType.I2: kinds.INT2 if self.two_bits else kinds.INT4, DType.I16: kinds.INT16, DType.I32: kinds.INT32,
+                DType.I64: kinds.INT64, DType.BOOL: kinds.BOOL, DType.F8: kinds.FLOAT8E4M3FN,
             }[dtype]
         )  # fmt: skip
 
@@ -150,7 +172,13 @@ class Writer:
             if tensor.is_stored and tensor.load is not None and np.asarray(tensor.load()).dtype.kind in "iub" and tensor.role == "constant":
                 return self.store(tensor)
             raise self.no_scale(tensor)
-        return self.dequantize(self.store(tensor), tensor.name, tensor.quantization, self.integer_type(tensor))
+        return self.as_float(self.dequantize(self.store(tensor), tensor.name, tensor.quantization, self.integer_type(tensor)), tensor.name, wanted)
+
+    def as_float(self, source: str, stem: str, wanted: DType | None) -> str:
+        """A dequantized value, which is float32, in the float format it is needed in."""
+        if wanted is None or wanted == DType.F32:
+            return source
+        return self.node("Cast", [source], f"{stem}_{wanted.name.lower()}", to=self.element(wanted))
 
     def no_scale(self, tensor: Tensor) -> ModelError:
         """The error for integers whose meaning nobody knows."""
@@ -227,7 +255,7 @@ class Writer:
                  (self.graph.inputs, self.graph.outputs)]  # fmt: skip
         made = helper.make_graph(self.nodes, self.graph.name or "model", *sides, initializer=list(self.initializers.values()))
         opsets = [helper.make_opsetid(domain, version) for domain, version in self.domains.items()]
-        return helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION, producer_name="edgesim")
+        return helper.make_model(made, opset_imports=opsets, ir_version=self.ir_version, producer_name="edgesim")
 
     def _interface(self, name: str) -> int:
         tensor = self.graph.tensors[name]

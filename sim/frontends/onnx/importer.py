@@ -31,7 +31,7 @@ class Importer:
 
     def __init__(self, file: ModelFile, symbols: Symbols, unknown: Unknown) -> None:
         self.file, self.symbols, self.unknown = file, symbols, unknown
-        self.state = ImportState(GraphBuilder(file.path.stem), file, run=self._run_subgraph)
+        self.state = ImportState(GraphBuilder(file.path.stem), file, run=self._run_subgraph, enter_constants=self._enter_constants)
         self.values: ChainMap[str, Value] = ChainMap()
 
     def run(self) -> Graph:
@@ -89,7 +89,6 @@ class Importer:
             values[proto.name] = from_proto(proto, self.file, proto.name, trained=True)
 
     def _run_subgraph(self, graph: onnx.GraphProto, values: ChainMap[str, Value]) -> None:
-        self._enter_constants(graph, values)
         self._run_nodes(graph.node, values)
 
     def _run_nodes(self, nodes: Iterable[onnx.NodeProto], values: ChainMap[str, Value]) -> None:

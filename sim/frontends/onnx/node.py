@@ -50,6 +50,8 @@ class ImportState:
     node_names: dict[str, int] = field(default_factory=dict)  # name -> nodes that have it
     sequences: dict[str, list[Value]] = field(default_factory=dict)  # lists of tensors, by their names in the file
     run: Callable[[Any, ChainMap[str, Value]], None] | None = None  # imports a subgraph's nodes
+    enter_constants: Callable[[Any, ChainMap[str, Value]], None] | None = None  # and before that what it stores
+    unrolled: int = 0  # rounds and nodes that loops put into the graph
 
     def enter(self, value: Value, use: Use) -> str:
         """The graph tensor of a value; constants are declared on first use, and become weights when one use makes them so."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,17 +21,10 @@ def observed_ranges(graph: Graph, feeds: Mapping[str, np.ndarray]) -> dict[str, 
     Raises EdgesimError where the onnxruntime package is missing, ModelError where the graph cannot be written or run.
     """
     names = [name for name in dict.fromkeys([*graph.inputs, *(name for op in graph.ops for name in op.outputs)]) if graph.tensors[name].dtype == DType.F32]
-    session = _session(graph, names)
-    batch = max(graph.tensors[name].shape[0] if graph.tensors[name].shape else 1 for name in graph.inputs)
-    count = min(len(next(iter(feeds.values()))), _MOST_SAMPLES)
+    session = session_of(export_onnx(graph), graph, names)
     ranges: dict[str, tuple[float, float]] = {}
     made = [name for name in names if name not in graph.inputs]
-    for start in range(0, count, batch):
-        rows = np.arange(start, start + batch) % count  # the last batch is filled up from the first
-        fed = {
-            name: np.ascontiguousarray(feeds[name][rows]).astype(np.float32 if graph.tensors[name].dtype == DType.F32 else feeds[name].dtype)
-            for name in graph.inputs
-        }
+    for fed in batches(graph, feeds, _MOST_SAMPLES):
         found = dict(zip(made, session.run(made, fed), strict=True)) | {name: fed[name] for name in graph.inputs if name in names}
         for name, values in found.items():
             low, high = ranges.get(name, (np.inf, -np.inf))
@@ -40,17 +33,25 @@ def observed_ranges(graph: Graph, feeds: Mapping[str, np.ndarray]) -> dict[str, 
     return ranges
 
 
+def batches(graph: Graph, feeds: Mapping[str, np.ndarray], most: int) -> Iterator[dict[str, np.ndarray]]:
+    """Samples in the graph's batches; the last batch is filled up from the first."""
+    batch = max(graph.tensors[name].shape[0] if graph.tensors[name].shape else 1 for name in graph.inputs)
+    count = min(len(next(iter(feeds.values()))), most)
+    for start in range(0, count, batch):
+        rows = np.arange(start, start + batch) % count
+        yield {name: _as_fed(feeds[name][rows], graph.tensors[name].dtype) for name in graph.inputs}
+
+
 def _as_fed(values: np.ndarray, dtype: DType) -> np.ndarray:
     return np.ascontiguousarray(values, dtype=np.float32 if dtype == DType.F32 else values.dtype)
 
 
-def _session(graph: Graph, names: list[str]) -> Any:
-    """ONNX Runtime with every activation as an output."""
+def session_of(model: Any, graph: Graph, names: list[str]) -> Any:
+    """ONNX Runtime with these tensors as outputs."""
     try:
         import onnxruntime
     except ImportError as error:
         raise EdgesimError("calibration runs the model, which needs the onnxruntime package: pip install 'edgesim[accuracy]'") from error
-    model = export_onnx(graph)
     stated = {value.name for value in model.graph.output}
     for name in names:
         if name not in stated and name not in graph.inputs:

@@ -33,12 +33,12 @@ def _dynamic_lstm(node: Node) -> None:
         stored = replace(weight, quantization=quantization_of(node, scale, scale + 1, axis=0), real_dtype=node.dtype(0))
         entered.append(node.enter(stored.transposed((0, 2, 1)), "weight"))
     states = [node.operand(5, "constant"), node.operand(6, "constant")]
-    _emit(node, "LSTM", [*entered, node.operand(3, "weight"), *states, node.operand(7, "weight")])
+    _emit(node, "LSTM", [*entered, node.operand(3, "weight"), *states, node.operand(7, "weight")], hybrid=True)
 
 
-def _emit(node: Node, type: str, rest: list[str]) -> None:
+def _emit(node: Node, type: str, rest: list[str], **marks: bool) -> None:
     direction = str(node.attribute("direction", "forward"))
-    attributes: dict[str, Any] = {"direction": direction, **parameters(node, "clip", "linear_before_reset", "input_forget")}
+    attributes: dict[str, Any] = {"direction": direction, **marks, **parameters(node, "clip", "linear_before_reset", "input_forget")}
     hidden = node.attribute("hidden_size")
     if hidden is not None and hidden != node.tensor(rest[1]).shape[-1]:
         raise node.refuse(f"states hidden_size {hidden}, its weights have shape {list(node.tensor(rest[1]).shape)}")

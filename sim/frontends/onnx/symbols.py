@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from device_models.work import DType
@@ -19,6 +19,21 @@ if TYPE_CHECKING:
 
 _OPERATIONS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv, ast.Div: operator.floordiv}
 _EXPRESSION = re.compile(r"[A-Za-z_][\w +*/()-]{0,199}")
+
+
+def first_extents(infos: Sequence[onnx.ValueInfoProto], bindings: Mapping[str, int]) -> list[str]:
+    """What the first extents of inputs are bound by (a name, or ``<input>.0``) where they are open and nobody bound them."""
+    found = []
+    for info in infos:
+        dims = info.type.tensor_type.shape.dim
+        if not dims or (dims[0].HasField("dim_value") and dims[0].dim_value >= 0) or f"{info.name}.0" in bindings:
+            continue
+        name = dims[0].dim_param
+        if name and name.isidentifier() and name not in bindings:
+            found.append(name)
+        elif not name:
+            found.append(f"{info.name}.0")
+    return list(dict.fromkeys(found))
 
 
 class Symbols:

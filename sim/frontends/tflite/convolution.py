@@ -40,7 +40,7 @@ def _with_bias(ctx: Context, op: OperatorRecord, position: int, inputs: list[str
     return [*inputs, ctx.weight(op, position)] if ctx.has(op, position) else inputs
 
 
-def _hybrid(ctx: Context, x: str, weight: str) -> dict[str, Any]:
+def hybrid(ctx: Context, x: str, weight: str) -> dict[str, Any]:
     """Float activations and integer weights: the runtime quantizes activations as it goes and computes in integers."""
     tensors = ctx.builder.graph.tensors
     return {"hybrid": True} if tensors[x].dtype in _FLOATS and tensors[weight].dtype in (DType.I8, DType.I4) else {}
@@ -55,7 +55,7 @@ def conv_2d(ctx: Context, op: OperatorRecord) -> None:
     if per_group < 1 or channels % per_group:
         raise ModelError(f"{op.label}: {channels} input channels cannot be split into groups of {per_group}")
     weight = ctx.weight(op, 1, (0, 3, 1, 2))
-    attributes = {**_plane_attributes(op, options), "group": channels // per_group, **_hybrid(ctx, x, weight)}
+    attributes = {**_plane_attributes(op, options), "group": channels // per_group, **hybrid(ctx, x, weight)}
     ctx.emit(op, "Conv", _with_bias(ctx, op, 2, [x, weight]), attributes, activation=options.FusedActivationFunction())
 
 
@@ -65,7 +65,7 @@ def depthwise_conv_2d(ctx: Context, op: OperatorRecord) -> None:
     _, kernel_h, kernel_w, out = _rank(ctx, op, 1, 4)
     x = ctx.x(op, 0)
     weight = ctx.weight(op, 1, (3, 0, 1, 2), (out, 1, kernel_h, kernel_w))
-    attributes = {**_plane_attributes(op, options), "group": ctx.shape(x)[-1], **_hybrid(ctx, x, weight)}
+    attributes = {**_plane_attributes(op, options), "group": ctx.shape(x)[-1], **hybrid(ctx, x, weight)}
     ctx.emit(op, "Conv", _with_bias(ctx, op, 2, [x, weight]), attributes, activation=options.FusedActivationFunction())
 
 
@@ -143,7 +143,7 @@ def fully_connected(ctx: Context, op: OperatorRecord) -> None:
     if not keeps and (len(shape) != 2 or shape[1] != features):
         x = ctx.step(op, "Reshape", [x], {"shape": [prod(shape) // features, features]}, "rows")
         ctx.builder.graph.tensors[x].quantization = ctx.record(op, 0).quantization
-    attributes = _hybrid(ctx, x, weight)
+    attributes = hybrid(ctx, x, weight)
     if ctx.output(op).dtype != ctx.builder.graph.tensors[x].dtype:
         attributes["out_dtype"] = ctx.output(op).dtype
     ctx.emit(op, "Dense", _with_bias(ctx, op, 2, [x, weight]), attributes, activation=options.FusedActivationFunction(), outputs=1)
@@ -151,7 +151,8 @@ def fully_connected(ctx: Context, op: OperatorRecord) -> None:
 
 def batch_matmul(ctx: Context, op: OperatorRecord) -> None:
     options = op.options("BatchMatMulOptions")
-    ctx.emit(op, "MatMul", [ctx.x(op, 0), ctx.x(op, 1)], {"transpose_a": bool(options.AdjX()), "transpose_b": bool(options.AdjY())})
+    a, b = ctx.x(op, 0), ctx.x(op, 1)
+    ctx.emit(op, "MatMul", [a, b], {"transpose_a": bool(options.AdjX()), "transpose_b": bool(options.AdjY()), **hybrid(ctx, a, b)})
 
 
 def embedding_lookup(ctx: Context, op: OperatorRecord) -> None:

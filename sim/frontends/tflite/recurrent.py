@@ -11,6 +11,7 @@ from typing import Any
 from sim.errors import ModelError
 from sim.frontends.limits import check_shape
 from sim.frontends.tflite.context import Context
+from sim.frontends.tflite.convolution import hybrid
 from sim.frontends.tflite.reader import OperatorRecord
 
 
@@ -72,7 +73,7 @@ def _layer(ctx: Context, op: OperatorRecord, x: str, base: int, states: list[int
         inputs.append(ctx.weight(op, projection, shape=(1, *_matrix(ctx, op, projection))) if ctx.has(op, projection) else "")
     inputs += [ctx.x(op, position) for position in [base + 8, base + 9, base + 10, projection + 1] if ctx.has(op, position)]
     inputs += [ctx.x(op, position) for position in states if ctx.has(op, position)]
-    return ctx.step(op, "LSTM" if full else "ProjectedLSTM", inputs, {"hidden": hidden}, f"{prefix}lstm")
+    return ctx.step(op, "LSTM" if full else "ProjectedLSTM", inputs, {"hidden": hidden, **hybrid(ctx, x, inputs[1])}, f"{prefix}lstm")
 
 
 def lstm(kind: str) -> Any:
@@ -101,7 +102,8 @@ def _basic_lstm(ctx: Context, op: OperatorRecord) -> None:
     """Inputs: x ``[B, I]``, last output, joined weights ``[4H, I + H]``, bias, cell state; outputs: output, state and two scratch tensors."""
     x, last, cell = ctx.x(op, 0), ctx.x(op, 1), ctx.x(op, 4)
     joined = ctx.step(op, "Concat", [x, last], {"axis": 1}, "joined")
-    gates = ctx.step(op, "Dense", [joined, ctx.weight(op, 2), ctx.weight(op, 3)], {}, "gates")
+    weight = ctx.weight(op, 2)
+    gates = ctx.step(op, "Dense", [joined, weight, ctx.weight(op, 3)], hybrid(ctx, joined, weight), "gates")
     ctx.finish(gates, ctx.output(op))
     width = ctx.shape(gates)[1]
     if width % 4:
@@ -137,7 +139,7 @@ def _simple(ctx: Context, op: OperatorRecord, x: str, base: int, prefix: str) ->
     """One direction of a simple recurrent layer: weights, recurrent weights, bias, state."""
     inputs = [x, ctx.weight(op, base, shape=(1, *_matrix(ctx, op, base))), ctx.weight(op, base + 1, shape=(1, *_matrix(ctx, op, base + 1)))]
     inputs += [ctx.x(op, position) for position in (base + 2, base + 3) if ctx.has(op, position)]
-    return ctx.step(op, "RNN", inputs, {}, f"{prefix}rnn")
+    return ctx.step(op, "RNN", inputs, hybrid(ctx, x, inputs[1]), f"{prefix}rnn")
 
 
 def rnn(kind: str) -> Any:
@@ -167,7 +169,7 @@ def svdf(ctx: Context, op: OperatorRecord) -> None:
     options = op.options("SVDFOptions")
     inputs = [ctx.x(op, 0), ctx.weight(op, 1), ctx.weight(op, 2)]
     inputs += [ctx.weight(op, 3) if ctx.has(op, 3) else "", *([ctx.x(op, 4)] if ctx.has(op, 4) else [])]
-    ctx.emit(op, "SVDF", inputs, {"rank": options.Rank()}, activation=options.FusedActivationFunction())
+    ctx.emit(op, "SVDF", inputs, {"rank": options.Rank(), **hybrid(ctx, inputs[0], inputs[1])}, activation=options.FusedActivationFunction())
 
 
 HANDLERS: dict[str, Any] = {

@@ -127,8 +127,9 @@ def _infer_recurrent(op: Op, inputs: Sequence[Tensor | None]) -> list[TensorType
     ):
         raise refuse(op, f"weights {list(w.shape)} and {list(r.shape)} do not fit an input of shape {list(x.shape)}")
     directions, hidden, (steps, batch, _) = w.shape[0], r.shape[2], x.shape
-    last: TensorType = ((directions, batch, hidden), x.dtype)
-    outputs: list[TensorType] = [((steps, directions, batch, hidden), x.dtype), last, last]
+    made = op.attributes.get("out_dtype", x.dtype)
+    last: TensorType = ((directions, batch, hidden), made)
+    outputs: list[TensorType] = [((steps, directions, batch, hidden), made), last, last]
     return outputs[: len(op.outputs)]
 
 
@@ -146,7 +147,13 @@ def _work_recurrent(op: Op, inputs: Sequence[Tensor | None], outputs: Sequence[T
         "c_out": w.shape[1],
         "steps": steps,
         "exp_elements": rows * w.shape[0] * w.shape[1],
+        "epilogue_elements": rows * quantized_states(op, r),
     }
+
+
+def quantized_states(op: Op, recurrent: Tensor) -> int:
+    """Float states of one row that a layer with integer weights rounds to integers before each step's product."""
+    return recurrent.shape[0] * recurrent.shape[2] if "out_dtype" in op.attributes else 0
 
 
 define("Dense", _infer_dense, _work_dense)

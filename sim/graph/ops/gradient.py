@@ -95,6 +95,13 @@ def _work_weight_gradient(op: Op, inputs: Sequence[Tensor | None], outputs: Sequ
     }  # fmt: skip
 
 
+def _infer_attention(op: Op, inputs: Sequence[Tensor | None]) -> list[TensorType]:
+    """dq, dk, dv, and the scores' gradient ``[B, heads, M, N]`` where the mask is learned."""
+    dy, q, k, v = (need(op, inputs, i) for i in range(4))
+    made: list[TensorType] = [(tensor.shape, dy.dtype) for tensor in (q, k, v)]
+    return [*made, ((*q.shape[:3], k.shape[2]), dy.dtype)][: len(op.outputs)]
+
+
 def _work_attention(op: Op, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> dict[str, Any]:
     """dy, q, k, v: the scores are computed again; then dv and dp (``Dv`` each), dq and dk (``D`` each)."""
     q, k, v = (need(op, inputs, i) for i in (1, 2, 3))
@@ -144,7 +151,7 @@ define("ConvInputGrad", _shaped, _work_input_gradient)
 define("ConvWeightGrad", _shaped, _work_weight_gradient)
 for _name in ("MaxPoolGrad", "AveragePoolGrad", "GlobalAveragePoolGrad", "GlobalMaxPoolGrad"):
     define(_name, _shaped, _work_pool)
-define("AttentionGrad", _like(1, 2, 3), _work_attention)
+define("AttentionGrad", _infer_attention, _work_attention)  # dy, q, k, v, mask
 define("RotaryEmbeddingGrad", same_as_first, Kind.EXP)  # dy, cos and sin tables
 define("GatherGrad", _shaped, Kind.PERMUTE)  # dy, indices: rows are added up in a table of zeros
 define("SliceGrad", _shaped, Kind.CONCAT)  # zeros around dy

@@ -7,6 +7,7 @@ from typing import Any
 
 from device_models.work import Kind
 from sim.graph.ir import Op, Tensor
+from sim.graph.ops.contraction import quantized_states
 from sim.graph.ops.definition import TensorType, define, need, refuse
 
 
@@ -26,7 +27,8 @@ def _infer_projected_lstm(op: Op, inputs: Sequence[Tensor | None]) -> list[Tenso
     if (projection is None and r.shape[2] != hidden) or (projection is not None and projection.shape != expected):
         raise refuse(op, f"recurrent weights {list(r.shape)} need a projection of shape {list(expected)}")
     directions, out, (steps, batch, _) = w.shape[0], r.shape[2], x.shape
-    outputs: list[TensorType] = [((steps, directions, batch, out), x.dtype), ((directions, batch, out), x.dtype), ((directions, batch, hidden), x.dtype)]
+    made = op.attributes.get("out_dtype", x.dtype)
+    outputs: list[TensorType] = [((steps, directions, batch, out), made), ((directions, batch, out), made), ((directions, batch, hidden), made)]
     return outputs[: len(op.outputs)]
 
 
@@ -38,7 +40,7 @@ def _work_projected_lstm(op: Op, inputs: Sequence[Tensor | None], outputs: Seque
     weights = w.elements + r.elements + (projection.elements if projection is not None else 0)
     return {
         "kind": Kind.RNN, "macs": rows * weights, "batch": batch, "h_in": steps, "h_out": steps, "c_in": features, "c_out": w.shape[1], "steps": steps,
-        "exp_elements": rows * w.shape[0] * w.shape[1],
+        "exp_elements": rows * w.shape[0] * w.shape[1], "epilogue_elements": rows * quantized_states(op, r),
     }  # fmt: skip
 
 
@@ -50,7 +52,7 @@ def _infer_svdf(op: Op, inputs: Sequence[Tensor | None]) -> list[TensorType]:
         raise refuse(op, f"weights {list(features.shape)} and {list(time.shape)} do not fit an input of shape {list(x.shape)}")
     if rank < 1 or features.shape[0] % rank:
         raise refuse(op, f"has {features.shape[0]} filters of rank {rank}")
-    return [((x.shape[0], features.shape[0] // rank), x.dtype)]
+    return [((x.shape[0], features.shape[0] // rank), op.attributes.get("out_dtype", x.dtype))]
 
 
 def _work_svdf(op: Op, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> dict[str, Any]:

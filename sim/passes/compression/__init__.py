@@ -10,6 +10,7 @@ from sim.passes.compression import (  # noqa: F401  (they fill the table)
     mixed_precision,
     prune,
     quantize,
+    to_spiking,
 )
 from sim.passes.compression.apply import Compressed, compress
 from sim.passes.compression.base import COMPRESSIONS, Compression, Cost, Means

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Generic, TypeVar
@@ -17,6 +17,7 @@ from sim.scenario.part import Part
 
 Feeds = Mapping[str, np.ndarray]  # input name -> samples, the first axis counting them
 Ranges = Mapping[str, tuple[float, float]]  # tensor name -> least and largest value seen
+Rerun = Callable[[Mapping[str, np.ndarray], Sequence[str]], Mapping[str, np.ndarray]]  # replaced weights, wanted tensors -> their values
 Options = TypeVar("Options", bound=Part)
 
 
@@ -33,13 +34,15 @@ class Means:
     """What techniques ask for from outside; None: not to be had here.
 
     ``calibration``: samples of each input. ``observe``: the range of every activation over samples. ``network``: the graph of a zoo
-    name or file with options and shapes. ``cost``: of a graph on the device.
+    name or file with options and shapes. ``cost``: of a graph on the device. ``rerun``: runs a graph over samples again and again with
+    some of its weights replaced (graph, samples, names of those weights, tensors to look at), giving for each run those tensors' values.
     """
 
     calibration: Feeds | None = None
     observe: Callable[[Graph, Feeds], Ranges] | None = None
     network: Callable[[str, Mapping[str, object], Mapping[str, int]], Graph] | None = None
     cost: Callable[[Graph], Cost] | None = None
+    rerun: Callable[[Graph, Feeds, Sequence[str], Sequence[str]], Rerun] | None = None
 
 
 @dataclass(frozen=True)

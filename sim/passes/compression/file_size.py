@@ -1,6 +1,8 @@
 """What quantization adds to a model file beside the stored numbers: nodes, names, scales and zero points, as each file format writes them.
 
-Sizes follow from the encodings (onnx.proto, the TensorFlow Lite schema), not from measured files.
+What a field takes follows from the encodings (onnx.proto, the TensorFlow Lite schema). Which fields quantizers write, how often they repeat
+a name, and what their tables take with padding and shared parts, was read off files that ONNX Runtime's static quantizer and TensorFlow
+Lite's converter wrote; the constants are means over such files, not bounds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One choice for each layer within a budget: exact where costs add up, step by step where only the whole has a price."""
+"""One choice for each layer within a budget: exact where costs add up, and corrected where the whole costs more than its parts say."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Choice:
-    """What a layer costs and loses in one format. ``signal_db``: the ratio that ``loss`` comes from."""
+    """What a layer costs and loses in one format."""
 
     cost: float
     loss: float
-    signal_db: float = 0.0
 
 
 def least_loss(rows: list[list[Choice]], limit: float) -> list[int] | None:
@@ -27,7 +26,7 @@ def least_loss(rows: list[list[Choice]], limit: float) -> list[int] | None:
             (cost + choice.cost, loss + choice.loss, index, place) for place, (cost, loss, _, _) in enumerate(fronts[-1]) for index, choice in enumerate(row)
         ]
         fronts.append(_thinned(_pareto(grown)))
-    fitting = [(loss, cost, place) for place, (cost, loss, _, _) in enumerate(fronts[-1]) if cost <= limit * (1 + 1e-12)]
+    fitting = [(loss, cost, place) for place, (cost, loss, _, _) in enumerate(fronts[-1]) if cost <= limit * _ROUNDING]
     if not fitting:
         return None
     place = min(fitting)[2]
@@ -39,6 +38,8 @@ def least_loss(rows: list[list[Choice]], limit: float) -> list[int] | None:
 
 
 _MOST_POINTS = 4096
+_MOST_TRIES = 100  # of a whole that costs more than its parts
+_ROUNDING = 1 + 1e-12  # sums in another order
 
 
 def _pareto(points: list[tuple[float, float, int, int]]) -> list[tuple[float, float, int, int]]:
@@ -61,28 +62,33 @@ def _thinned(points: list[tuple[float, float, int, int]]) -> list[tuple[float, f
     return sorted(kept.values())
 
 
-def cheapest_steps(rows: list[list[Choice]], price: Callable[[list[int]], float], limit: float) -> tuple[list[int] | None, float]:
-    """Lower one layer after the other until the price of the whole is at most ``limit``; None and the price reached where it never is.
+def within_price(rows: list[list[Choice]], price: Callable[[list[int]], float], limit: float) -> tuple[list[int] | None, float]:
+    """The choices with the least summed loss whose whole has a price of at most ``limit``, and that price; None and the least price found where none has.
 
-    Each step takes the layer that loses least for what it saves; what a step saves is priced once, on the starting choice.
+    Costs of ``rows`` say what each choice adds to the price of the whole. Where that is so the answer is exact; where the whole costs more
+    than its parts say, the sum that the parts may reach is lowered by as much, until the whole holds.
     """
-    picked = [0] * len(rows)
-    reached = start = price(picked)
-    steps = []
-    for layer, row in enumerate(rows):
-        for index in range(1, len(row)):
-            tried = [*picked]
-            tried[layer] = index
-            saved = start - price(tried)
-            if saved > 0:
-                steps.append(((row[index].loss - row[0].loss) / saved, layer, index))
-    for _, layer, index in sorted(steps):
-        if reached <= limit:
+    allowed = limit
+    for _ in range(_MOST_TRIES):
+        picked = least_loss(rows, allowed)
+        if picked is None:
             break
-        if index > picked[layer]:
-            tried = [*picked]
-            tried[layer] = index
-            found = price(tried)
-            if found < reached:
-                picked, reached = tried, found
-    return (picked if reached <= limit else None), reached
+        reached = price(picked)
+        if reached <= limit * _ROUNDING:
+            return picked, reached
+        summed = sum(row[index].cost for row, index in zip(rows, picked, strict=True))
+        allowed = summed - max(reached - limit, 1e-9 * abs(summed))
+    cheapest = [min(range(len(row)), key=lambda index: (row[index].cost, row[index].loss)) for row in rows]
+    reached = price(cheapest)
+    return (cheapest if reached <= limit * _ROUNDING else None), reached
+
+
+def costs_in_place(counts: list[int], price: Callable[[list[int]], float]) -> list[list[float]]:
+    """What each of so many choices adds to the price of the whole: an even share of the first choices' price, and what changing one alone changes."""
+    first = [0] * len(counts)
+    start = price(first)
+
+    def changed(layer: int, index: int) -> float:
+        return price([index if place == layer else 0 for place in range(len(counts))]) - start if index else 0.0
+
+    return [[start / len(counts) + changed(layer, index) for index in range(count)] for layer, count in enumerate(counts)]

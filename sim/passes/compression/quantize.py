@@ -14,7 +14,7 @@ from sim.graph.ir import Graph, Op, Tensor
 from sim.passes.compression.base import COMPRESSIONS, Compression, Means, Ranges, checked_feeds, chosen, note
 from sim.passes.compression.dynamic import quantize_at_run_time
 from sim.passes.compression.group_scales import add_group_scales
-from sim.passes.compression.rounding import Grid, Rule, grid_of, range_grid
+from sim.passes.compression.rounding import Grid, Rule, container, grid_of, limits, range_grid, width
 from sim.passes.compression.weights import Weight, as_rows, from_rows, values_of, weights_of
 from sim.passes.conversion import FLOATS, INTEGERS, Conversion, Formats, is_quantized
 from sim.passes.fold_batch_norm import FoldBatchNorm
@@ -51,7 +51,7 @@ class Quantize(Compression[QuantizeOptions]):
             formats = float_formats(graph, FORMATS[weights], activations)
             Conversion(graph, formats, (), (), True, _others(graph, selected)).run()
         else:
-            round_weights(graph, self.options, self.means, dict.fromkeys((op.name for op in selected), FORMATS[weights]), activations)
+            round_weights(graph, self.options, self.means, dict.fromkeys((op.name for op in selected), width(FORMATS[weights])), activations)
         graph.notes["quantization"] = {"method": self.options.method, "weights": weights, "activations": activations}
 
 
@@ -75,11 +75,11 @@ def usual_float(graph: Graph) -> DType:
     return next((dtype for dtype in made if dtype in FLOATS), DType.F32)
 
 
-def round_weights(graph: Graph, options: RoundingOptions, means: Means, weights: dict[str, DType], activations: str) -> None:
-    """Integer weights (``weights``: operator name -> their format) and activations in place; everything else stays float."""
+def round_weights(graph: Graph, options: RoundingOptions, means: Means, weights: dict[str, int], activations: str) -> None:
+    """Integer weights (``weights``: operator name -> their bits, 2 to 8) and activations in place; everything else stays float."""
     prepare(graph)
     present = {op.name for op in graph.ops}
-    bits = {name: dtype for name, dtype in weights.items() if name in present}
+    bits = {name: count for name, count in weights.items() if name in present}
     if not any(weight.op.name in bits for weight in weights_of(graph)):
         raise ModelError(f"{graph.name} has no float weights among the chosen operators; there is nothing to quantize")
     ranges = _observed(graph, means)
@@ -101,7 +101,7 @@ def round_weights(graph: Graph, options: RoundingOptions, means: Means, weights:
     if activations == "dynamic":
         quantize_at_run_time(graph, set(bits))
     if options.granularity == "per_group":
-        add_group_scales(graph, before, rule_of(options), options.group_size or _DEFAULT_GROUP, set(bits))
+        add_group_scales(graph, before, rule_of(options), options.group_size or _DEFAULT_GROUP, bits)
 
 
 def prepare(graph: Graph) -> None:
@@ -132,12 +132,13 @@ def _observed(graph: Graph, means: Means) -> Ranges:
     return means.observe(graph, means.calibration)
 
 
-def _round(graph: Graph, weight: Weight, old: Tensor, bits: dict[str, DType], options: RoundingOptions) -> None:
+def _round(graph: Graph, weight: Weight, old: Tensor, widths: dict[str, int], options: RoundingOptions) -> None:
     """One trained operand in its own format, with a grid from its values."""
     tensor = graph.tensors[old.name]
     if tensor.dtype not in INTEGERS:
         return
-    tensor.dtype = bits[weight.op.name]
+    bits = widths[weight.op.name]
+    hold(tensor, bits, options.symmetric)
     axis = None if options.granularity == "per_tensor" or _one_scale(graph, weight, options) else weight.axis
     slices = 1 if axis is None else old.shape[axis]
     if options.granularity != "per_group" or weight.op.type != "Dense":
@@ -145,8 +146,16 @@ def _round(graph: Graph, weight: Weight, old: Tensor, bits: dict[str, DType], op
     values = values_of(old)
     if values is None:
         return
-    grid = grid_of(as_rows(values, axis), tensor.dtype, rule_of(options))
+    grid = grid_of(as_rows(values, axis), bits, rule_of(options))
     tensor.quantization, tensor.load = grid.quantization(axis), _rounded(old.load, grid, axis)
+
+
+def hold(tensor: Tensor, bits: int, symmetric: bool) -> None:
+    """Give a tensor the integers that hold so many bits. Where those are wider, it has that few different values: files with codebooks pack them."""
+    low, high = limits(bits, symmetric)
+    tensor.dtype = container(bits)
+    if bits < width(tensor.dtype):
+        tensor.clusters = high - low + 1
 
 
 def _one_scale(graph: Graph, weight: Weight, options: RoundingOptions) -> bool:
@@ -159,7 +168,7 @@ def _round_other(tensor: Tensor, old: Tensor, options: RoundingOptions) -> None:
     values = values_of(old) if tensor.dtype in (DType.I8, DType.I16) and old.dtype in FLOATS else None
     if values is None or values.size == 0:
         return
-    grid = grid_of(values.reshape(1, -1), tensor.dtype, Rule(symmetric=tensor.dtype == DType.I16))
+    grid = grid_of(values.reshape(1, -1), width(tensor.dtype), Rule(symmetric=tensor.dtype == DType.I16))
     tensor.quantization, tensor.load = grid.quantization(None), _rounded(old.load, grid, None)
 
 
@@ -180,7 +189,7 @@ def _set_activation_grids(graph: Graph, ranges: Ranges) -> None:
     for tensor in graph.tensors.values():
         found = ranges.get(tensor.name) or ranges.get(source.get(tensor.name, ""))
         if tensor.dtype in (DType.I8, DType.I16) and not tensor.is_stored and found is not None:
-            tensor.quantization = range_grid(*found, tensor.dtype, symmetric=tensor.dtype == DType.I16).quantization(None)
+            tensor.quantization = range_grid(*found, width(tensor.dtype), symmetric=tensor.dtype == DType.I16).quantization(None)
 
 
 def _round_biases(graph: Graph, before: dict[str, Tensor]) -> None:

@@ -44,31 +44,41 @@ class Grid:
         return Quantization(tuple(float(scale) for scale in self.scale), tuple(int(point) for point in self.zero_point), axis)
 
 
-def limits(dtype: DType, symmetric: bool) -> tuple[int, int]:
+def container(bits: int) -> DType:
+    """The integers that weights of 2 to 8 bits are held in: of 2, 4 or 8 bits. What runs networks has no 3, 5, 6 or 7."""
+    return DType.I2 if bits <= 2 else DType.I4 if bits <= 4 else DType.I8
+
+
+def width(dtype: DType) -> int:
+    """Bits of a whole-number format."""
+    return int(DTYPE_BITS[dtype])
+
+
+def limits(bits: int, symmetric: bool) -> tuple[int, int]:
     """Least and largest stored integer; symmetric formats leave out the least one (where there are more than two bits)."""
-    half = 1 << (int(DTYPE_BITS[dtype]) - 1)
+    half = 1 << (bits - 1)
     return (1 - half if symmetric and half > 2 else -half), half - 1
 
 
-def grid_of(rows: np.ndarray, dtype: DType, rule: Rule) -> Grid:
-    """The grid of ``[rows, n]`` real numbers: one scale a row."""
+def grid_of(rows: np.ndarray, bits: int, rule: Rule) -> Grid:
+    """The grid of ``[rows, n]`` real numbers: one scale a row, integers of so many bits."""
     rows = np.asarray(rows, dtype=np.float64)
     low, high = _range(rows, rule)
     if rule.scales != "mse":
-        return _grid(low, high, dtype, rule.symmetric)
-    best, error = _grid(low, high, dtype, rule.symmetric), np.full(len(rows), np.inf)
+        return _grid(low, high, bits, rule.symmetric)
+    best, error = _grid(low, high, bits, rule.symmetric), np.full(len(rows), np.inf)
     scale, point = best.scale.copy(), best.zero_point.copy()
     for clip in _CLIPS:
-        tried = _grid(low * clip, high * clip, dtype, rule.symmetric)
+        tried = _grid(low * clip, high * clip, bits, rule.symmetric)
         found = np.square(tried.restored(tried.stored(rows)) - rows).sum(axis=1)
         better = found < error
         scale[better], point[better], error[better] = tried.scale[better], tried.zero_point[better], found[better]
     return Grid(scale, point, best.low, best.high)
 
 
-def range_grid(low: float, high: float, dtype: DType, symmetric: bool) -> Grid:
+def range_grid(low: float, high: float, bits: int, symmetric: bool) -> Grid:
     """The grid of one tensor whose values lie between two numbers."""
-    return _grid(np.array([min(low, 0.0)]), np.array([max(high, 0.0)]), dtype, symmetric)
+    return _grid(np.array([min(low, 0.0)]), np.array([max(high, 0.0)]), bits, symmetric)
 
 
 def _range(rows: np.ndarray, rule: Rule) -> tuple[np.ndarray, np.ndarray]:
@@ -86,8 +96,8 @@ def _range(rows: np.ndarray, rule: Rule) -> tuple[np.ndarray, np.ndarray]:
     return np.minimum(low, 0.0), np.maximum(high, 0.0)
 
 
-def _grid(low: np.ndarray, high: np.ndarray, dtype: DType, symmetric: bool) -> Grid:
-    least, most = limits(dtype, symmetric)
+def _grid(low: np.ndarray, high: np.ndarray, bits: int, symmetric: bool) -> Grid:
+    least, most = limits(bits, symmetric)
     if symmetric:
         scale = np.maximum(-low, high) / most
         scale[scale == 0] = 1.0

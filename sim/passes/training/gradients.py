@@ -274,8 +274,12 @@ def _reduce(call: Call) -> Found:
 
 @rule("Attention")
 def _attention(call: Call) -> Found:
-    operands = [call.dy, call.input(0), call.input(1), call.input(2)]
-    return dict(enumerate(call.writer.add("AttentionGrad", operands, call.op.attributes, call.stem(), outputs=3)))
+    """A mask that was learned (relative positions) has the gradient of the scores, summed to its shape."""
+    masked = len(call.op.inputs) > 3 and bool(call.op.inputs[3])
+    operands = [call.dy, *(call.input(i) for i in range(4 if masked else 3))]
+    learned = masked and call.wants(3)
+    made = call.writer.add("AttentionGrad", operands, call.op.attributes, call.stem(), outputs=4 if learned else 3)
+    return {**dict(enumerate(made[:3])), **({3: call.writer.summed_to(made[3], call.shape(3), call.stem())} if learned else {})}
 
 
 @rule("RotaryEmbedding")

@@ -167,3 +167,47 @@ def test_digits_writes_the_shipped_files_anew(tmp_path: Path, capsys: Captured) 
             for path in (Path(MODEL), tmp_path / "digits_mlp.onnx")
         ]
     assert right[0] == pytest.approx(right[1], abs=0.01)
+
+
+@pytest.fixture
+def open_batch(tmp_path: Path) -> Path:
+    """The digits network as exporters leave it: any number of samples at once."""
+    model = onnx.load(MODEL)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    onnx.save(model, tmp_path / "open.onnx")
+    return tmp_path / "open.onnx"
+
+
+@pytest.mark.parametrize(
+    ("options", "extent", "said"),
+    [
+        (["--prune", "50%"], 1, "batch = 1, so the new file takes samples one by one"),
+        (["--int8", "--calibrate", CALIBRATION], "batch", "the file still takes any number"),
+        (["--fp16", "--shape", "batch=4"], 4, ""),
+    ],
+)
+def test_an_open_batch_is_one_unless_told(open_batch: Path, capsys: Captured, options: list[str], extent: int | str, said: str) -> None:
+    target = open_batch.with_name("out.onnx")
+    assert main(["compress", str(open_batch), *options, "--check", HELD_OUT, "-o", str(target), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    dim = onnx.load(target).graph.input[0].type.tensor_type.shape.dim[0]
+    assert (dim.dim_param or dim.dim_value) == extent
+    assert any(said in note for note in told["notes"]) if said else not told["notes"]
+    assert told["after"]["accuracy"]["samples_count"] == 719
+
+
+def test_other_open_extents_are_asked_for(open_batch: Path, capsys: Captured) -> None:
+    model = onnx.load(open_batch)
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "pixels_count"
+    onnx.save(model, open_batch)
+    assert main(["compress", str(open_batch), "--fp16", "-o", str(open_batch.with_name("out.onnx"))]) == 2
+    told = capsys.readouterr().err
+    assert "pixels_count" in told and "batch" not in told.replace(str(open_batch), "")
+
+
+@pytest.mark.parametrize(("to", "stored"), [("w4a16", {"INT4", "INT16"}), ("w4f16", {"INT4", "FLOAT16"})])
+def test_sixteen_bits_are_integers_or_floats_by_name(tmp_path: Path, to: str, stored: set[str]) -> None:
+    assert _compress(tmp_path / "out.onnx", "--step", f"quantize: {{to: {to}}}", "--calibrate", CALIBRATION) == 0
+    kinds = {onnx.TensorProto.DataType.Name(held.data_type) for held in onnx.load(tmp_path / "out.onnx").graph.initializer}
+    assert stored <= kinds and ("INT16" in kinds) != ("FLOAT16" in kinds)

@@ -22,7 +22,7 @@ from device_models.compute import (
 )
 from device_models.work import DType, KernelWork, Kind, Work
 
-UNITS = [(name, unit) for name in device_names() for unit in load_device(name).units]
+UNITS = [(name, unit) for name in device_names() for unit, spec in load_device(name).units.items() if spec.kind != "neuromorphic"]  # which runs spikes alone
 
 
 def costs(exponent: float = 1.0, **columns: float) -> KernelCosts:

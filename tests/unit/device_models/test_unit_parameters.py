@@ -17,7 +17,7 @@ from sim.compiler.compile import lower_model
 from sim.compiler.pipeline import resolve_runtime
 from sim.frontends.zoo import build
 
-UNITS = [(name, unit, spec) for name in device_names() for unit, spec in load_device(name).units.items()]
+UNITS = [(name, unit, spec) for name in device_names() for unit, spec in load_device(name).units.items() if spec.kind != "neuromorphic"]
 FORMS = {form: next((name, unit) for name, unit, spec in UNITS if cost_classes()[spec.cost_class].form == form) for form in calibration_priors()}
 
 

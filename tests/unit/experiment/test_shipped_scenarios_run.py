@@ -13,9 +13,11 @@ from sim.experiment.simulate import simulate
 from sim.report.metrics import Metrics, measure
 from sim.report.ranking import order
 from sim.scenario.loading import load_scenario
+from sim.scenario.study import study_kind
+from sim.scenario.yaml_source import read_yaml
 
 SCENARIOS = Path(__file__).resolve().parents[3] / "scenarios"
-NAMES = sorted(path.stem for path in SCENARIOS.glob("*.yaml"))
+NAMES = sorted(path.stem for path in SCENARIOS.glob("*.yaml") if not study_kind(read_yaml(path).data))
 PHONES = ("snapdragon_8_elite_phone", "snapdragon_8_gen_3_phone", "pixel_6", "snapdragon_855_phone")
 
 
@@ -36,11 +38,31 @@ def p50_s(metrics: Metrics, workload: str, end: str) -> float:
 @pytest.mark.parametrize("name", NAMES)
 def test_it_runs(name: str) -> None:
     """Cut down to the first seconds; a language model's answer takes longer than that."""
-    result = run(name, "duration=2 s", "warmup=0 s")
+    result = run(name, "duration=2 s", "warmup=0 s", *_short_queries(name))
     metrics = measure(result)
     assert metrics.energy.total_j > 0
     assert sum(workload.arrived_count for workload in metrics.workloads.values()) > 0
     assert sum(workload.done_count + workload.late_count + workload.unfinished_count for workload in metrics.workloads.values()) > 0
+
+
+def _short_queries(name: str) -> list[str]:
+    """LoadGen's rules with a minimum duration that fits into two seconds, and workloads that begin within them."""
+    workloads = read_yaml(SCENARIOS / f"{name}.yaml").data["workloads"]
+    begin = [f"workloads.{each}.start=0 s" for each, workload in workloads.items() if str(workload.get("start", "")).endswith("0 s")]
+    return begin + [f"workloads.{each}.loadgen.min_duration=1 s" for each, workload in workloads.items() if "loadgen" in workload]
+
+
+def test_batches_trade_latency_for_throughput() -> None:
+    """Each load is answered at its rate, ever later; beyond capacity some are refused, and nobody is late."""
+    metrics = measured("edge_box_batching")
+    loads = list(metrics.workloads.values())
+    medians = [load.latency.p50_s for load in loads if load.latency is not None]
+    assert medians == sorted(medians) and medians[-1] > 5 * medians[0]
+    assert [load.dropped_count for load in loads[:3]] == [0, 0, 0]
+    assert loads[-1].drop_ratio is not None and loads[-1].drop_ratio > 0.05
+    assert sum(load.late_count for load in loads) == 0
+    alone_s = metrics.models["classifier"].alone_s
+    assert loads[-1].done_count / 10.0 > 3 / alone_s  # three times what single images would allow
 
 
 @pytest.mark.parametrize("phone", PHONES)
@@ -128,3 +150,11 @@ def test_the_tail_takes_most_of_what_a_report_by_lte_costs() -> None:
     assert lora.radios["uplink"].states["send"].time_s > 500 * lte.radios["uplink"].states["send"].time_s, "slow, and cheaper all the same"
     lives_s = [metrics.power.battery_life_s for metrics in runs.values()]
     assert lives_s[0] is not None and lives_s[2] is not None and lives_s[2] > 4 * lives_s[0]
+
+
+def test_a_server_at_its_edge_fails_at_five_percent_more() -> None:
+    rate = read_yaml(SCENARIOS / "server_at_the_edge.yaml").data["workloads"]["classify"]["loadgen"]["target_qps"]
+    found = measured("server_at_the_edge").loadgen["classify"]
+    assert found.valid and found.rate_hz == pytest.approx(rate, rel=0.01)
+    over = measured("server_at_the_edge", f"workloads.classify.loadgen.target_qps={1.05 * rate}").loadgen["classify"]
+    assert {name for name, rule in over.rules.items() if not rule.ok} == {"performance", "early_stopping"}

@@ -7,8 +7,16 @@ from typing import Any
 import pytest
 
 from sim.errors import EdgesimError
+from sim.experiment.names import known_names
+from sim.experiment.perturbed import perturbations
 from sim.experiment.result import Result
-from sim.experiment.simulate import simulate
+from sim.experiment.simulate import prepare, simulate
+from sim.report.glyphs import UNICODE
+from sim.report.metrics import measure
+from sim.report.model_section import regime_lines
+from sim.report.page import Page
+from sim.report.uncertainty import uncertainty
+from sim.scenario.loading import load_scenario
 
 
 def _run(model: dict[str, Any], **more: Any) -> Result:
@@ -59,9 +67,38 @@ def test_training_in_integers_is_refused() -> None:
 def test_paged_weights_fit_where_resident_ones_do_not_and_cost_time() -> None:
     device = {"base": "raspberry_pi_4", "memory": {"capacity": "400 MB", "reserved": "200 MB"}}
     model = {"source": "vit_b_16"}
-    with pytest.raises(EdgesimError, match="of memory"):
+    with pytest.raises(EdgesimError, match=r"of memory.*\{weights: paged\}"):
         _run(model, device=device)
+    with pytest.raises(EdgesimError, match="of memory") as caught:  # activations alone are too large: paging would not help
+        _run(model, device={"base": "raspberry_pi_4", "memory": {"capacity": "205 MB", "reserved": "204 MB"}})
+    assert "paged" not in str(caught.value)
     streamed, resident = _run(model, device=device, memory={"weights": "paged"}), _run(model, memory={"weights": "paged"})
     assert resident.programs["m"].page_read_s == 0
     times = [max(part.costs.fixed_s.sum() for part in result.programs["m"].segments) for result in (resident, streamed)]
     assert times[1] > times[0] + 0.5 * streamed.programs["m"].page_read_s
+
+
+def test_paging_reads_storage_at_its_power_as_long_as_all_weights_take() -> None:
+    storage = {"read_power": "0.5 W", "idle": "0.125 W"}
+    device = {"base": "raspberry_pi_4", "memory": {"capacity": "400 MB", "reserved": "200 MB"}, "storage": storage}
+    result = _run({"source": "vit_b_16"}, device=device, memory={"weights": "paged"})
+    reading_s = 3 * result.programs["m"].page_read_s
+    assert reading_s == pytest.approx(3 * result.programs["m"].weights_bytes / float(result.device.storage.read_bytes_per_s), rel=0.02)
+    components_j = measure(result).energy.components_j
+    assert components_j["storage"] == pytest.approx(0.5 * reading_s + 0.125 * (result.trace.end_s - reading_s), rel=1e-6)
+
+
+@pytest.mark.parametrize(("training", "sure"), [(None, True), ({"batch": 4}, False)])
+def test_a_run_that_trains_has_no_intervals(training: dict[str, Any] | None, sure: bool) -> None:
+    loaded = load_scenario({
+        "name": "training", "device": "raspberry_pi_4", "duration": "10 s",
+        "models": {"m": {"source": "mobilenet_v2", "options": {"width": 0.5, "resolution": 96}, **({"training": training} if training else {})}},
+        "workloads": {"w": {"arrival": {"kind": "closed"}, "count": 2, "pipeline": [{"model": "m"}]}},
+    }, known=known_names())  # fmt: skip
+    experiment = prepare(loaded)
+    result = experiment.run()
+    metrics = measure(result)
+    known = uncertainty(result, metrics, perturbations(experiment, result))
+    assert bool(known.intervals) is bool(known.units) is sure
+    page = Page(result, metrics, (), 100, UNICODE, known)
+    assert ("laws of inference" in " ".join(line.plain for line in regime_lines(page))) is not sure

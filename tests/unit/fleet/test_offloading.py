@@ -12,14 +12,14 @@ from sim.fleet.network import Link, Network
 from sim.fleet.offloading import Offloading
 from sim.fleet.server import ServedWork, Server, ServerPlan
 from sim.fleet.task_log import TaskStatus
-from sim.fleet.tasks import Group, Path, TaskKind, Way
+from sim.fleet.tasks import Group, Near, Path, TaskKind, Way
 from sim.runtime.clock import Clock
 from sim.scenario.model import Periodic
 
 WORK = ServedWork((0.01, 0.015), (0.1, 0.15))
-LOCAL = Way("", "", 0.05, 0.2)
-CUT = Way("edge", "conv3", 0.005, 0.02, 20_000.0, 1_000.0, WORK)
-REMOTE = Way("edge", "", 0.0, 0.0, 100_000.0, 1_000.0, WORK)
+LOCAL = Way("", "", Near(0.05, 0.2))
+CUT = Way("edge", "conv3", Near(0.005, 0.02), 20_000.0, 1_000.0, WORK)
+REMOTE = Way("edge", "", Near(), 100_000.0, 1_000.0, WORK)
 RADIO = RadioSpec.model_validate("wifi_huang2012")
 
 

@@ -332,7 +332,7 @@ def test_transcendental_work_is_one_evaluation_an_element() -> None:
 
 @pytest.mark.parametrize("name", OPS)
 def test_every_operator_has_a_kernel_kind(name: str) -> None:
-    op = Op("op", name, ("x",), ("y",), {"kernel": (2, 2), "equation": "abcd->ab", "rank": 1})
+    op = Op("op", name, ("x",), ("y",), {"kernel": (2, 2), "equation": "abcd->ab", "rank": 1, "timesteps": 2})
     shape = (2, 4, 6) if name in ("LSTM", "GRU", "RNN", "ProjectedLSTM") else (2, 4, 6, 8)
     x = Tensor("x", shape)
     inputs = [x] if name == "Einsum" else [x] * 5

@@ -18,11 +18,18 @@ def run(graph: Graph, values: dict[str, Array]) -> dict[str, Array]:
     values = dict(values)
     for op in graph.ops:
         inputs = [values[name] for name in op.inputs]
-        made = _compute(graph, op, inputs)
+        made = _adam(inputs, int(values["step"])) if op.type == "AdamUpdate" else _compute(graph, op, inputs)
         for name, value in zip(op.outputs, made if isinstance(made, tuple) else (made,), strict=True):
             assert np.shape(value) == graph.tensors[name].shape, (op.name, op.type, np.shape(value), graph.tensors[name].shape)
             values[name] = np.asarray(value)
     return values
+
+
+def _adam(v: list[Array], step: int) -> tuple[Array, Array, Array]:
+    """Step number ``step``, from 1 on, of Adam with the rates its authors recommend and a learning rate of 0.01."""
+    first, second = 0.9 * v[1] + 0.1 * v[3], 0.999 * v[2] + 0.001 * v[3] ** 2
+    rate = 0.01 * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+    return v[0] - rate * first / (np.sqrt(second) + 1e-8), first, second
 
 
 def _compute(graph: Graph, op: Op, x: list[Array]) -> Any:
@@ -135,6 +142,8 @@ def _layer_norm(op: Op, v: list[Array]) -> Array:
 
 
 def _norm_grad(op: Op, v: list[Array]) -> tuple[Array, ...]:
+    if op.attributes["of"] in ("GroupNorm", "InstanceNorm"):
+        return _group_norm_grad(op, v)
     dy, x, scale = v
     axes = tuple(range(dy.ndim - 1))
     if op.attributes["of"] == "RMSNorm":
@@ -145,6 +154,72 @@ def _norm_grad(op: Op, v: list[Array]) -> tuple[Array, ...]:
     normal, g = (x - x.mean(-1, keepdims=True)) / deviation, dy * scale
     dx = (g - g.mean(-1, keepdims=True) - normal * (g * normal).mean(-1, keepdims=True)) / deviation
     return dx, (dy * normal).sum(axes), dy.sum(axes)
+
+
+def _conv_transpose(op: Op, v: list[Array]) -> Array:
+    """The input gradient of the convolution that goes the other way."""
+    x, w, g = v[0], v[1], op.attributes.get("group", 1)
+    pads, strides, extra = (op.attributes.get(key, default) for key, default in (("pads", (0,) * 4), ("strides", (1, 1)), ("output_padding", (0, 0))))
+    out = [(x.shape[2 + i] - 1) * strides[i] + w.shape[2 + i] - pads[i] - pads[i + 2] + extra[i] for i in (0, 1)]
+    back = Op(op.name, op.type, op.inputs, op.outputs, {**op.attributes, "shape": (x.shape[0], w.shape[1] * g, *out)})
+    return _conv_input_grad(back, v[:2]) + v[2][:, None, None]
+
+
+def _scores(op: Op, q: Array, k: Array, mask: Array | None) -> Array:
+    scores = op.attributes["scale"] * q @ k.swapaxes(-1, -2) + (0 if mask is None else mask)
+    allowed = np.tril(np.ones(scores.shape[-2:], bool)) if op.attributes["causal"] else np.ones(scores.shape[-2:], bool)
+    return _softmax(np.where(allowed, scores, -np.inf))
+
+
+def _attention(op: Op, v: list[Array]) -> Array:
+    k, values = (np.repeat(part, v[0].shape[1] // part.shape[1], axis=1) for part in v[1:3])
+    return _scores(op, v[0], k, v[3] if len(v) > 3 else None) @ values
+
+
+def _attention_grad(op: Op, v: list[Array]) -> tuple[Array, ...]:
+    dy, q, heads = v[0], v[1], v[2].shape[1]
+    k, values = (np.repeat(part, q.shape[1] // heads, axis=1) for part in v[2:4])
+    p, scale = _scores(op, q, k, v[4] if len(v) > 4 else None), op.attributes["scale"]
+    dp = dy @ values.swapaxes(-1, -2)
+    ds = p * (dp - (dp * p).sum(-1, keepdims=True))
+    dk, dv = (part.reshape(q.shape[0], heads, -1, *part.shape[2:]).sum(2) for part in (scale * ds.swapaxes(-1, -2) @ q, p.swapaxes(-1, -2) @ dy))
+    return (scale * ds @ k, dk, dv, ds)[: len(op.outputs)]
+
+
+def _groups_of(op: Op, of: str, x: Array) -> int:
+    return x.shape[1] if of == "InstanceNorm" else op.attributes["num_groups"]
+
+
+def _standard(x: Array, groups: int) -> tuple[Array, Array]:
+    """Each sample's groups of channels at mean 0 and deviation 1, and their deviation."""
+    parts = x.reshape(x.shape[0], groups, -1)
+    deviation = np.sqrt(parts.var(-1, keepdims=True) + 1e-5)
+    return (parts - parts.mean(-1, keepdims=True)) / deviation, deviation
+
+
+def _group_norm(op: Op, v: list[Array]) -> Array:
+    normal, _ = _standard(v[0], _groups_of(op, op.type, v[0]))
+    return normal.reshape(v[0].shape) * v[1][:, None, None] + v[2][:, None, None]
+
+
+def _group_norm_grad(op: Op, v: list[Array]) -> tuple[Array, ...]:
+    dy, x, scale = v
+    normal, deviation = _standard(x, _groups_of(op, op.attributes["of"], x))
+    g = (dy * scale[:, None, None]).reshape(normal.shape)
+    dx = (g - g.mean(-1, keepdims=True) - normal * (g * normal).mean(-1, keepdims=True)) / deviation
+    return dx.reshape(x.shape), (dy * normal.reshape(x.shape)).sum((0, 2, 3)), dy.sum((0, 2, 3))
+
+
+def _momentum(op: Op, v: list[Array]) -> tuple[Array, Array]:
+    velocity = 0.9 * v[1] - 0.01 * v[2]
+    return v[0] + velocity, velocity
+
+
+def _softmax_grad(op: Op, v: list[Array]) -> Array:
+    dy, y = v
+    if op.attributes["of"] == "LogSoftmax":
+        return dy - np.exp(y) * dy.sum(-1, keepdims=True)
+    return y * (dy - (dy * y).sum(-1, keepdims=True))
 
 
 def _softmax(x: Array) -> Array:
@@ -212,7 +287,9 @@ OWN: dict[str, Any] = {
     "GlobalAveragePool": lambda op, v: v[0].mean((2, 3), keepdims=True),
     "GlobalAveragePoolGrad": lambda op, v: np.broadcast_to(v[0], op.attributes["shape"]) / np.prod(op.attributes["shape"][2:]),
     "Softmax": lambda op, v: _softmax(v[0]),
-    "SoftmaxGrad": lambda op, v: v[1] * (v[0] - (v[0] * v[1]).sum(-1, keepdims=True)),
+    "LogSoftmax": lambda op, v: np.log(_softmax(v[0])), "SoftmaxGrad": _softmax_grad,
+    "ConvTranspose": _conv_transpose, "Attention": _attention, "AttentionGrad": _attention_grad, "GroupNorm": _group_norm, "InstanceNorm": _group_norm,
+    "MomentumUpdate": _momentum,
     "SquaredError": lambda op, v: ((v[0] - v[1]) ** 2).mean(),
     "SquaredErrorGrad": lambda op, v: 2 * (v[0] - v[1]) / v[0].size,
     "Split": lambda op, v: _sliced(v[0], op.attributes["axis"], op.attributes["sizes"]),

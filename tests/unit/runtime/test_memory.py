@@ -27,12 +27,15 @@ def test_error_says_what_needs_how_much_and_what_would_fit() -> None:
     with pytest.raises(EdgesimError) as caught:
         synthetic.engine(_turns(), synthetic.device(["cpu"], capacity_bytes=80e6), _models())
     text = str(caught.value)
-    assert "a 47.8 MiB" in text and "b 47.8 MiB" in text and "has 76.3 MiB" in text and "evict" in text
+    assert "a 47.8 MiB" in text and "b 47.8 MiB" in text and "has 76.3 MiB" in text and "when_full: evict" in text
+    assert "paged" not in text  # these have no weights that could be streamed
 
 
 def test_one_model_alone_too_large_even_with_eviction() -> None:
-    with pytest.raises(EdgesimError, match="smaller model"):
-        synthetic.engine(_turns(memory={"when_full": "evict"}), synthetic.device(["cpu"], capacity_bytes=40e6), _models())
+    for setting in ("evict", "error"):
+        with pytest.raises(EdgesimError, match="smaller model") as caught:
+            synthetic.engine(_turns(memory={"when_full": setting}), synthetic.device(["cpu"], capacity_bytes=40e6), _models())
+        assert "when_full" not in str(caught.value)  # which would not help
 
 
 def test_unused_models_take_no_memory() -> None:

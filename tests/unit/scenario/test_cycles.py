@@ -15,7 +15,7 @@ from sim.scenario.positions import Places
 
 def problems(after: list[list[int] | None]) -> list[str]:
     stages = [{"name": f"s{n}", "work": {}, **({} if names is None else {"after": [f"s{m}" for m in names]})} for n, names in enumerate(after)]
-    data = {"workloads": {"w": {"pipeline": stages}}}
+    data = {"workloads": {"w": {"arrival": {"kind": "closed"}, "pipeline": stages}}}
     return [problem.what for problem in check_scenario(data, Places(), None, Known(), Path())]
 
 

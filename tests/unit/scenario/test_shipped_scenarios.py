@@ -10,9 +10,13 @@ import pytest
 from sim.experiment.names import known_names
 from sim.frontends.load import load_model
 from sim.scenario.loading import load_scenario
+from sim.scenario.study import load_study, study_kind
+from sim.scenario.yaml_source import read_yaml
 
 SCENARIOS = Path(__file__).resolve().parents[3] / "scenarios"
-FILES = sorted(SCENARIOS.glob("*.yaml"))
+ALL = sorted(SCENARIOS.glob("*.yaml"))
+STUDIES = [path for path in ALL if study_kind(read_yaml(path).data)]  # of many devices: tested with their kinds
+FILES = [path for path in ALL if path not in STUDIES]
 THEMES = {"phone_camera", "ar_headset", "driver_assistance", "voice_assistant", "smart_home_hub", "predictive_maintenance", "wearable", "overloaded"}
 
 
@@ -33,13 +37,13 @@ def test_it_loads_and_says_what_it_shows(path, known):
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
 def test_its_models_can_be_built_with_their_options(path, known):
     for use in load_scenario(path, known=known).scenario.models.values():
-        assert load_model(use.source, directory=path.parent, options=use.options).parameters() > 0
+        assert load_model(use.source, directory=path.parent, layers=use.layers, input=use.input, options=use.options).parameters() > 0
 
 
 def test_the_index_lists_every_scenario_and_nothing_else():
     index = (SCENARIOS / "README.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| \[(\w+)\.yaml\]\(\1\.yaml\) ", index, re.MULTILINE)
-    assert sorted(re.findall(r"\[(\w+)\.yaml\]", index)) == [path.stem for path in FILES]
+    assert sorted(re.findall(r"\[(\w+)\.yaml\]", index)) == [path.stem for path in ALL]
     assert {path.stem for path in FILES} >= THEMES
 
 
@@ -51,3 +55,10 @@ def test_what_the_themes_promise(known):
     maintenance = loaded["predictive_maintenance"]
     assert maintenance.device.category == "microcontroller"
     assert sum(load_model(use.source, directory=SCENARIOS, options=use.options).parameters() for use in maintenance.scenario.models.values()) < 1_000_000
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=[path.stem for path in STUDIES])
+def test_studies_load_and_say_what_they_show(path, known):
+    study = load_study(path, known=known).study
+    assert study.name == path.stem
+    assert len(study.description) > 80

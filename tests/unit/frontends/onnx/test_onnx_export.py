@@ -7,16 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from device_models.work import DType
+from device_models.work import DTYPE_BITS, DType
 from sim.errors import EdgesimError, ModelError
 from sim.frontends.load import load_model
+from sim.frontends.onnx import export_writer
 from sim.frontends.onnx.export import export_onnx, random_fill, write_onnx
+from sim.frontends.onnx.export_writer import held_wider
 from sim.frontends.onnx.observe import observed_ranges
 from sim.frontends.zoo import build
 from sim.graph.builder import GraphBuilder
 from sim.graph.work import total_macs
 from sim.passes.compression import Means, compress
 
+onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
 
 
@@ -60,6 +63,11 @@ STEPS = {
     "dynamic": ({"quantize": {"mode": "dynamic"}}, 0.05),
     "fp16 weights": ({"quantize": {"weights": "fp16", "activations": "none"}}, 0.003),
     "fp16": ({"quantize": {"to": "fp16"}}, 0.01),
+    "int4 weights, fp16": ({"quantize": {"to": "w4f16"}}, 0.3),
+    "int4 groups, fp16": ({"quantize": {"to": "w4f16", "granularity": "per_group", "group_size": 16}}, 0.3),
+    "int4 odd groups, fp16": ({"quantize": {"to": "w4f16", "granularity": "per_group", "group_size": 3}}, 0.3),
+    "int8 weights, fp16": ({"quantize": {"weights": "int8", "activations": "fp16"}}, 0.03),
+    "int4 weights, int16": ({"quantize": {"to": "w4a16"}}, 0.3),
 }
 
 
@@ -83,7 +91,7 @@ def test_quantized_graphs_run_and_are_near_the_float_one(how):
     random = np.random.default_rng(0)
     samples = {"image": random.normal(size=(16, 3, 8, 8)).astype(np.float32)}
     feeds = {"image": samples["image"][:1]}
-    made = compress(graph, [step], means=Means(calibration=samples if how == "int8" else None, observe=observed_ranges)).graph
+    made = compress(graph, [step], means=Means(calibration=samples if how in ("int8", "int4 weights, int16") else None, observe=observed_ranges)).graph
     wanted, found = outputs(export_onnx(graph), feeds)[0], outputs(export_onnx(made), feeds)[0]
     error = np.linalg.norm(found - wanted) / np.linalg.norm(wanted)
     assert 0 < error < tolerance
@@ -122,6 +130,51 @@ def test_predicted_sizes_are_those_of_the_mlperf_tiny_files(shared, plain, quant
     folder = shared / "models" / "tflite"
     made = compress(load_model(str(folder / f"mlcommons_tiny_{plain}.tflite"), directory=Path()), [{"quantize": {"to": "int8"}}]).graph
     assert made.stored_bytes() + made.notes["structure_bytes"] == pytest.approx((folder / f"mlcommons_tiny_{quantized}.tflite").stat().st_size, rel=0.03)
+
+
+def test_the_numbers_of_the_published_keyword_model_take_what_was_predicted(shared):
+    """Its float file is hybrid already, so the built-in network is quantized: stored integers are counted, without scales and file structure."""
+    published = load_model(str(shared / "models" / "tflite" / "mlcommons_tiny_kws_ref_model.tflite"), directory=Path())
+    made = compress(build("ds_cnn"), [{"quantize": {"to": "int8"}}]).graph
+    counted = sum(tensor.elements * float(DTYPE_BITS[tensor.dtype]) / 8 for tensor in made.tensors.values() if tensor.role == "weight")
+    assert counted == pytest.approx(published.stored_bytes(), rel=0.03)
+
+
+def test_integers_of_two_bits_are_stored_in_two_bits_where_onnx_has_them(tmp_path):
+    graph = compress(_net(), [{"quantize": {"weights": "int2", "activations": "none", "only": ["Dense"]}}]).graph
+    weight = next(tensor for tensor in graph.tensors.values() if tensor.dtype == DType.I2)
+    model = export_onnx(graph)
+    held = next(
+        tensor
+        for tensor in model.graph.initializer
+        if tensor.name.startswith(weight.name) and list(tensor.dims)[::-1] in ([*weight.shape], [*weight.shape][::-1])
+    )
+    native = hasattr(onnx.TensorProto, "INT2")
+    assert held.data_type == (onnx.TensorProto.INT2 if native else onnx.TensorProto.INT4)
+    assert len(held.raw_data) == -(-weight.elements // (4 if native else 2))
+    assert bool(held_wider(graph)) != native
+    write_onnx(graph, tmp_path / "two.onnx")
+    again = load_model(str(tmp_path / "two.onnx"), directory=Path())
+    assert {tensor.dtype for tensor in again.tensors.values() if tensor.role == "weight" and tensor.shape == weight.shape} == {DType.I2 if native else DType.I4}
+    image = {"image": np.random.default_rng(0).normal(size=(1, *_net().tensors["image"].shape[1:])).astype(np.float32)}
+    np.testing.assert_allclose(outputs(model, image)[0], outputs(export_onnx(again), image)[0], rtol=1e-5, atol=1e-6)
+
+
+def test_beside_integer_activations_two_bits_take_four_and_are_said():
+    samples = {"image": np.random.default_rng(0).normal(size=(16, 3, 8, 8)).astype(np.float32)}
+    graph = compress(_net(), [{"quantize": {"weights": "int2"}}], means=Means(samples, observed_ranges)).graph
+    model = export_onnx(graph)
+    runtime.InferenceSession(model.SerializeToString()).run(None, {"image": samples["image"][:1]})  # as users run it, with every optimization
+    assert {held.data_type for held in model.graph.initializer} & {onnx.TensorProto.INT4, getattr(onnx.TensorProto, "INT2", -1)} == {onnx.TensorProto.INT4}
+    assert "stored as INT4" in held_wider(graph)
+
+
+def test_without_two_bit_integers_four_are_written_and_said(monkeypatch):
+    graph = compress(_net(), [{"quantize": {"weights": "int2", "activations": "none", "only": ["Dense"]}}]).graph
+    monkeypatch.setattr(export_writer, "has_two_bits", lambda: False)
+    kinds = {tensor.data_type for tensor in export_onnx(graph).graph.initializer}
+    assert onnx.TensorProto.INT4 in kinds and "stored as INT4" in held_wider(graph)
+    assert held_wider(_net()) == ""
 
 
 def test_the_size_of_groups_of_four_bits_is_that_of_onnx_runtimes_own_quantizer(tmp_path):

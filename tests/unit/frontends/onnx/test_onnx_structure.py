@@ -60,14 +60,6 @@ def test_an_open_branch_is_refused_by_name(tmp_path: Path) -> None:
         imported(model_of(nodes, [value("x", [2]), value("c", [], TensorProto.BOOL)], ["y"]), tmp_path)
 
 
-@pytest.mark.parametrize("type", ["Loop", "Scan"])
-def test_loops_are_refused_by_name(type: str, tmp_path: Path) -> None:
-    body = branch([helper.make_node("Neg", ["x"], ["inner"])], "inner")
-    nodes = [helper.make_node(type, ["x"], ["y"], name="steps", body=body)]
-    with pytest.raises(ModelError, match=rf"steps \({type}\): runs a subgraph repeatedly"):
-        imported(model_of(nodes, [value("x", [2])], ["y"]), tmp_path)
-
-
 def unknown() -> list[onnx.NodeProto]:
     return [
         helper.make_node("Relu", ["x"], ["a"]),

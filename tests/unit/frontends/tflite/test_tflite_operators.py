@@ -154,6 +154,44 @@ def test_hybrid_layers_are_marked(load: Any) -> None:
     assert graph.ops[0].attributes["hybrid"] and graph.stored_bytes() == 40
 
 
+def _batch_matmul(net: Net, dtype: str, scale: tuple[float, ...]) -> None:
+    net.add(2, 4, 8)
+    net.op("BATCH_MATMUL", (0, net.stored(np.zeros((2, 8, 5)), dtype, scale=scale)), net.add(2, 4, 5), options=("BatchMatMulOptions", {}))
+
+
+def _svdf(net: Net, dtype: str, scale: tuple[float, ...]) -> None:
+    net.add(1, 40)
+    inputs = (0, net.stored(np.zeros((64, 40)), dtype, scale=scale), net.stored(np.zeros((64, 8))), -1, net.add(1, 512, variable=True))
+    net.op("SVDF", inputs, net.add(1, 32), options=("SVDFOptions", {"Rank": 2}))
+
+
+def _unidirectional(net: Net, dtype: str, scale: tuple[float, ...]) -> None:
+    net.add(7, 1, 10)
+    inputs = [
+        0,
+        *(net.stored(np.zeros((12, 10)), dtype, scale=scale) for _ in range(4)),
+        *(net.stored(np.zeros((12, 12)), dtype, scale=scale) for _ in range(4)),
+    ]
+    inputs += [-1] * 3 + [net.stored(np.zeros(12)) for _ in range(4)] + [-1, -1, net.add(1, 12, variable=True), net.add(1, 12, variable=True)]
+    net.op("UNIDIRECTIONAL_SEQUENCE_LSTM", tuple(inputs), net.add(7, 1, 12), options=("UnidirectionalSequenceLSTMOptions", {"TimeMajor": True}))
+
+
+def _simple_rnn(net: Net, dtype: str, scale: tuple[float, ...]) -> None:
+    net.add(7, 1, 10)
+    stored = [net.stored(np.zeros(shape), dtype, scale=scale) for shape in ((12, 10), (12, 12))]
+    inputs = (0, *stored, net.stored(np.zeros(12)), net.add(1, 12, variable=True))
+    net.op("UNIDIRECTIONAL_SEQUENCE_RNN", inputs, net.add(7, 1, 12), options=("SequenceRNNOptions", {"TimeMajor": True}))
+
+
+@pytest.mark.parametrize("make", [_batch_matmul, _svdf, _unidirectional, _simple_rnn])
+def test_every_hybrid_kernel_of_the_runtime_is_marked(load: Any, make: Any) -> None:
+    kinds = ("MatMul", "SVDF", "LSTM", "RNN")
+    for dtype, scale in (("i1", (0.5,)), ("f4", ())):
+        graph = load(lambda net, dtype=dtype, scale=scale: make(net, dtype, scale))
+        marked = [bool(op.attributes.get("hybrid")) for op in graph.ops if op.type in kinds]
+        assert marked == [dtype == "i1"]
+
+
 def test_half_precision_weights_are_used_as_stored(load: Any) -> None:
     def make(net: Net) -> None:
         net.add(1, 8)

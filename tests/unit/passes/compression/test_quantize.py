@@ -104,9 +104,7 @@ def test_calibration_data_that_do_not_fit(residual, data, what):
 @pytest.mark.parametrize("symmetric", [True, False])
 def test_rules_for_scales(scales, symmetric):
     rows = np.random.default_rng(0).standard_t(4, size=(5, 300)) + 0.3
-    grid = grid_of(rows, DType.I4, Rule(scales, 0.98, symmetric))
-    noise = {
-        rule: signal_to_noise_db(rows, (g := grid_of(rows, DType.I4, Rule(rule, 0.98, symmetric))).restored(g.stored(rows))) for rule in ("min_max", "mse")
-    }
+    grid = grid_of(rows, 4, Rule(scales, 0.98, symmetric))
+    noise = {rule: signal_to_noise_db(rows, (g := grid_of(rows, 4, Rule(rule, 0.98, symmetric))).restored(g.stored(rows))) for rule in ("min_max", "mse")}
     assert grid.stored(rows).min() >= grid.low and grid.stored(rows).max() <= grid.high
     assert noise["mse"] >= noise["min_max"]

@@ -1,0 +1,1 @@
+"""Fleets: their models compiled into tables, and the study run."""

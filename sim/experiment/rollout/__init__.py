@@ -1,0 +1,1 @@
+"""Roll-outs: the update sized, the devices drawn, the study run."""

@@ -1,0 +1,1 @@
+"""A model update on its way to a fleet."""
