@@ -74,6 +74,10 @@ class Table:
         """Column name -> array ``[rows]`` (copies: the table may still grow)."""
         return {name: np.array(column) for name, column in self._columns.items()}
 
+    def tail(self, row: int) -> dict[str, array[Any]]:
+        """The columns from a row on."""
+        return {name: column[row:] for name, column in self._columns.items()}
+
     def __getitem__(self, name: str) -> np.ndarray:
         return np.array(self._columns[name])
 

@@ -49,6 +49,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from sim.errors import EdgesimError
+
+    try:
+        return _run(args)
+    except EdgesimError as error:  # what a flag says wrong is told of the flag
+        files = {f"--set {text.partition('=')[0]}": flag for flag, text in flag_overrides(args).items()}
+        raise EdgesimError(replace(problem, file=files.get(problem.file, problem.file)) for problem in error.problems) from None
+
+
+def _run(args: argparse.Namespace) -> int:
     from sim.cli.optimize_winner import check_output, write_winner
     from sim.report.budgets import is_valid
 
@@ -117,19 +127,14 @@ def _optimizer(args: argparse.Namespace) -> tuple[Optimizer[RunMeasures], Loaded
 
 
 def _loaded(args: argparse.Namespace) -> LoadedScenario:
-    """The scenario with what the flags say; mistakes in flags are told of the flag."""
+    """The scenario with what the flags say."""
     from sim.cli.loading import load, load_study
     from sim.errors import EdgesimError
 
     study = load_study(args.scenario, args.overrides, args.seed)
     if study is not None:
         raise EdgesimError(f"{args.scenario} is a study of many devices ({study.kind}); optimize takes a scenario of one")
-    flags = flag_overrides(args)
-    files = {f"--set {text.partition('=')[0]}": flag for flag, text in flags.items()}
-    try:
-        return load(args.scenario, [*args.overrides, *flags.values()], args.seed)
-    except EdgesimError as error:
-        raise EdgesimError(replace(problem, file=files.get(problem.file, problem.file)) for problem in error.problems) from None
+    return load(args.scenario, [*args.overrides, *flag_overrides(args).values()], args.seed)
 
 
 def _searched(found: Optimizer[RunMeasures], quiet: bool) -> tuple[Any, int]:

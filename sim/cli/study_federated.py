@@ -23,7 +23,7 @@ def run(args: argparse.Namespace, loaded: LoadedStudy) -> int:
         result = prepare_federated(loaded).run(progress=told)
     metrics = measure_federated(result)
     verdicts = judge_federated(metrics, result.federated.budgets)
-    tables = {"rounds": result.ledger.columns()}
+    tables = {"rounds": result.ledger.columns()} | ({"learning": result.learning.columns()} if result.learning is not None else {})
     written(args, loaded, result.seed, metrics, verdicts, tables, lambda sheet: federated_lines(sheet, result, metrics))
     shown(lambda sheet: federated_lines(sheet, result, metrics, result.cpu_s, args.quiet), verdicts, sys.stdout)
     return 0 if is_valid(verdicts) else 1

@@ -99,6 +99,11 @@ class Server:
         self._queue.append((work, done, self.clock._now))
         self._dispatch()
 
+    @property
+    def waiting(self) -> int:
+        """Tasks in its queue."""
+        return len(self._queue)
+
     def expected_wait_s(self, work: ServedWork) -> float:
         """For a task that comes now: the queue before it at full batches, shared by the replicas that run."""
         idle = running = 0

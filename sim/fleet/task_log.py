@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
@@ -37,3 +38,8 @@ class TaskLog:
     def columns(self) -> dict[str, np.ndarray]:
         """Column name -> array ``[tasks]``."""
         return self._table.columns()
+
+    def since(self, row: int) -> list[dict[str, Any]]:
+        """The rows from this one on."""
+        columns = self._table.tail(row)
+        return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]

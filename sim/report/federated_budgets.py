@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sim.report.budgets import Verdict
+from sim.report.federated_learning_metrics import judge_learning
 from sim.report.federated_metrics import FederatedMetrics
 from sim.scenario.federated.model import FederatedBudgets
 
@@ -25,4 +26,4 @@ def judge_federated(metrics: FederatedMetrics, budgets: FederatedBudgets) -> tup
         if limit is not None:
             ok = value is not None and value <= float(limit)
             found.append(Verdict(field, title, "", dimension, value, float(limit), False, ok, "" if value is not None else "no round came to a model"))
-    return tuple(found)
+    return (*found, *judge_learning(metrics.learning, budgets))

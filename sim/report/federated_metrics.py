@@ -9,6 +9,7 @@ import numpy as np
 
 from sim.fleet.federated.attempt import Cause
 from sim.fleet.federated.ledger import CAUSES, Ledger
+from sim.report.federated_learning_metrics import LearningMetrics, measure_learning
 
 if TYPE_CHECKING:
     from sim.fleet.federated.result import FederatedResult
@@ -91,6 +92,7 @@ class FederatedMetrics:
     energy_per_client_j: float | None
     groups: dict[str, FederatedGroupMetrics]
     server: ServerLoadMetrics
+    learning: LearningMetrics | None = None
 
 
 def measure_federated(result: FederatedResult) -> FederatedMetrics:
@@ -113,6 +115,7 @@ def measure_federated(result: FederatedResult) -> FederatedMetrics:
         energy_per_client_j=_share(joules.sum(), asked),
         groups={group.name: _group(result, position) for position, group in enumerate(result.groups)},
         server=ServerLoadMetrics(ledger.server_s, ledger.server_j, ledger.down_bytes, ledger.up_bytes, ledger.waited_s),
+        learning=measure_learning(result),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from device_models.units import format_quantity
+from sim.report.federated_learning_section import learning_lines
 from sim.report.federated_metrics import FederatedMetrics
 from sim.report.numbers import count, percent, rate, seconds, three_digits
 from sim.report.safe_text import printable, shortened
@@ -29,7 +30,7 @@ def federated_lines(sheet: StudySheet, result: FederatedResult, metrics: Federat
     """All lines, none longer than the sheet. ``cpu_s``: what the rounds cost, for the header only."""
     lines = [_header(sheet, result, metrics, cpu_s), *verdict_lines(sheet)]
     if not quiet:
-        lines += [*_round_lines(sheet, result, metrics), *_client_lines(sheet, metrics), *_cause_lines(sheet, metrics)]
+        lines += [*learning_lines(sheet, result, metrics.learning), *_round_lines(sheet, result, metrics), *_client_lines(sheet, metrics), *_cause_lines(sheet, metrics)]
         lines += [*_group_lines(sheet, metrics), *_note_lines(sheet, result)]
     for line in lines:
         line.truncate(sheet.width, overflow="crop")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,11 +13,14 @@ from sim.experiment.federated.learning_local import Steps, local_updates
 from sim.experiment.federated.learning_network import Shape
 from sim.experiment.federated.learning_record import LearningRound, Recorder
 from sim.experiment.federated.learning_updates import Sender, clipped
+from sim.fleet.federated.attempt import Attempt
 from sim.fleet.federated.learning_curve import LearningCurve
 from sim.fleet.federated.ledger import Ledger
+from sim.fleet.federated.plan import Progress, Watch
 from sim.fleet.federated.population import Population
 from sim.policies.aggregation import AggregationRule
 from sim.policies.aggregation.fedprox import FedProx
+from sim.policies.client_selection import CLIENT_SELECTION, ClientSelection
 from sim.scenario.federated.model import Asynchronous, Federated, Hierarchical, Privacy, UpdateCompression
 from sim.workload.streams import stream
 
@@ -135,6 +138,16 @@ class LearningRun:
         seen = self.recorder.buffered(ledger, rounds.buffer) if isinstance(rounds, Asynchronous) else self.recorder.in_step(ledger)
         return learnt(self.trainer, self.start, seen, None if progress is None else lambda done: progress(_SIMULATED + (1 - _SIMULATED) * done))
 
+    def watching(self, watch: Watch | None) -> Watch:
+        """Told of every attempt, and tells ``watch`` too."""
+
+        def told(attempt: Attempt, released_s: Values, counted: NDArray[np.bool_]) -> None:
+            self.recorder(attempt, released_s, counted)
+            if watch is not None:
+                watch(attempt, released_s, counted)
+
+        return told
+
     def simulating(self, progress: Progress | None) -> Progress | None:
         """The part of the progress bar that the rounds take."""
         return None if progress is None else lambda done: progress(_SIMULATED * done)
@@ -179,7 +192,8 @@ def learning_notes(study: Federated, elements: int) -> tuple[str, ...]:
     notes, learns = list[str](), Shape(learning.hidden).elements
     if learns != elements:
         notes.append(f"learning: the network that learns has {learns} weights, the one that is timed and sent {elements}")
-    if study.losses_matter:
+    chosen = CLIENT_SELECTION[study.selection if isinstance(study.selection, str) else study.selection.name]
+    if chosen.learn is not ClientSelection.learn:
         notes.append("learning: the selection is told assumed losses, not those of the network that learns")
     return tuple(notes)
 

@@ -16,6 +16,7 @@ from sim.compiler.program import Program
 from sim.errors import EdgesimError, Problem
 from sim.experiment.federated.code_rates import code_rates
 from sim.experiment.federated.draw_population import draw_population
+from sim.experiment.federated.learning import learning_notes, learning_run
 from sim.experiment.federated.training_table import training_table
 from sim.experiment.federated.update_costs import UpdateCosts, update_costs
 from sim.experiment.locate import collected
@@ -62,8 +63,11 @@ class FederatedExperiment:
         """One run. ``seed`` None: the study's. ``watch``: told what every client did, see :class:`sim.fleet.federated.plan.Plan`."""
         study = federated_of(self.loaded)
         seed = self.loaded.study.seed if seed is None else seed
+        learning = learning_run(study, _tuned(AGGREGATION, study.aggregation), self.batch, seed)
         begun_s = time.process_time()
         population = draw_population(study, self.groups, self.batch, seed)
+        if learning is not None:
+            learning.give_images(population)
         counts = tuple(np.bincount(population.kind, minlength=len(self.groups)).tolist())
         workforce = Workforce(population, TrainingTimes(self.tables), stream(seed, "failures"))
         wire = self.costs.wire
@@ -71,9 +75,12 @@ class FederatedExperiment:
         selection.start(population.count, stream(seed, "selection/policy"))
         losses = AssumedLosses(float(study.losses.spread), float(study.losses.decline))
         costs = self.costs
-        plan = Plan(wire, costs.backbone, selection, self.server, costs.server_work, losses, stream(seed, "losses"), costs.threshold, watch, progress)
+        plan = Plan(wire, costs.backbone, selection, self.server, costs.server_work, losses, stream(seed, "losses"), costs.threshold)
+        plan.watch, plan.progress = (watch, progress) if learning is None else (learning.watching(watch), learning.simulating(progress))
         pool = Pool(workforce, wire, stream(seed, "selection"))
         ledger, end_s = run_rounds(study.rounds, workforce, pool, plan, self.edge)
+        cpu_s = time.process_time() - begun_s
+        curve = None if learning is None else learning.curve(ledger, progress)
         if progress is not None:
             progress(1.0)
         return FederatedResult(
@@ -87,8 +94,9 @@ class FederatedExperiment:
             download_bytes=wire.download_bytes,
             upload_bytes=wire.upload_bytes,
             notes=self.notes,
-            cpu_s=time.process_time() - begun_s,
+            cpu_s=cpu_s,
             prepare_cpu_s=self.prepare_cpu_s,
+            learning=curve,
         )
 
 
@@ -199,7 +207,7 @@ def _rates(loaded: LoadedStudy, place: Path, choice: DeviceChoice | None) -> Cod
 
 
 def _notes(study: Federated, tables: tuple[TrainingTable, ...], names: tuple[str, ...], costs: UpdateCosts) -> tuple[str, ...]:
-    notes = list(costs.notes)
+    notes = [*costs.notes, *learning_notes(study, costs.elements)]
     for name, table in zip(names, tables, strict=True):
         if table.simulated_steps < _most_steps(study, 1) and table.seconds[-1] >= 3000:
             notes.append(f"{name}: training was simulated for {table.seconds[-1] / 60:.0f} min; longer ones go on at the last rate")

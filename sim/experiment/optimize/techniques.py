@@ -59,7 +59,7 @@ def size_of(choice: Choice) -> int:
 
 
 def _steps(technique: Mapping[str, Any], models: Sequence[str]) -> Iterator[Step]:
-    kind = next(key for key in technique if key != "models")
+    kind = next(key for key, value in technique.items() if key != "models" and value is not None)
     values = technique[kind] if isinstance(technique[kind], list | tuple) else [technique[kind]]
     if kind == "set":
         yield Step(kind, None, tuple(_set(value) for value in values))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.fleet.federated.attempt import Attempt, Clients, Values, Workforce
-from sim.fleet.federated.ledger import Ledger, RoundRow
+from sim.fleet.federated.ledger import Ledger, RoundRow, quantiles
 from sim.fleet.federated.plan import Plan
 from sim.fleet.federated.pool import Pool
 from sim.scenario.federated.model import Asynchronous
@@ -169,7 +169,7 @@ class AsynchronousRounds:
         fallen = ~np.isfinite(done.end_s)
         ledger.fell(done, fallen, ~counted & ~fallen)
         self.plan.observed(done, times_s, counted)
-        if counted.any():
+        if counted.any() and self.plan.selection.learns:
             clients = done.clients[counted]
             losses = self.plan.losses.drawn(self.workforce.population.loss_level[clients].astype(np.float64), self._version, self.plan.losses_rng)
             self.plan.selection.learn(self.pool, clients, (done.end_s - done.begin_s)[counted], losses)
@@ -197,7 +197,7 @@ class _Window:
 
     def row(self, end_s: float, aggregation_s: float) -> RoundRow:
         """The window as a round."""
-        p50, p90, most = np.quantile(np.concatenate(self.answers_s), (0.5, 0.9, 1.0), method="inverted_cdf").tolist()
+        p50, p90, most = quantiles(np.concatenate(self.answers_s))
         _, session, network, battery = self.fallen.tolist()
         return RoundRow(
             begin_s=self.begin_s,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,14 @@ class RoundRow:
     client_max_s: float
     staleness: float
     aggregation_s: float
+
+
+def quantiles(seconds: Values) -> tuple[float, float, float]:
+    """Median, 90th percentile and most, each one of the values; nan without any."""
+    if not len(seconds):
+        return np.nan, np.nan, np.nan
+    ordered, number = np.sort(seconds), len(seconds)
+    return float(ordered[ceil(0.5 * number) - 1]), float(ordered[ceil(0.9 * number - 1e-9) - 1]), float(ordered[-1])
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sim.fleet.federated.learning_curve import LearningCurve
 from sim.fleet.federated.ledger import Ledger
 from sim.fleet.federated.population import Group
 from sim.scenario.federated.model import Federated, FederatedStudy
@@ -26,6 +27,7 @@ class FederatedResult:
     notes: tuple[str, ...]
     cpu_s: float
     prepare_cpu_s: float
+    learning: LearningCurve | None = None  # where something is really learnt
 
     @property
     def federated(self) -> Federated:

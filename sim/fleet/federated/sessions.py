@@ -13,15 +13,21 @@ Values = NDArray[np.float64]
 
 def is_open(now_s: Values | float, period_s: Values | float, length_s: Values | float, phase_s: Values) -> NDArray[np.bool_]:
     """Whether the window is open. It opens whenever ``now_s + phase_s`` is a multiple of ``period_s``."""
-    opened: NDArray[np.bool_] = np.mod(now_s + phase_s, period_s) < length_s
+    opened: NDArray[np.bool_] = _position(now_s + phase_s, period_s) < length_s
     return opened
 
 
 def remaining_s(now_s: Values | float, period_s: Values | float, length_s: Values | float, phase_s: Values) -> Values:
     """Until the open window closes; infinity for one that never does, 0 where it is not open."""
-    left = np.maximum(length_s - np.mod(now_s + phase_s, period_s), 0.0)
+    left = np.maximum(length_s - _position(now_s + phase_s, period_s), 0.0)
     endless: Values = np.where(length_s >= period_s, np.inf, left)
     return endless
+
+
+def _position(moment_s: Values, period_s: Values | float) -> Values:
+    """In its period. Several times as fast as a remainder, which divides until nothing is left to round."""
+    position: Values = moment_s - period_s * np.floor(moment_s / period_s)
+    return position
 
 
 def charge_after(charge_j: Values, begin_s: Values, end_s: Values | float, phase_s: Values, window: ChargingWindow, capacity_j: Values) -> Values:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.fleet.federated.attempt import Attempt, Clients, Values, Workforce
-from sim.fleet.federated.ledger import Ledger, RoundRow
+from sim.fleet.federated.ledger import Ledger, RoundRow, quantiles
 from sim.fleet.federated.plan import Plan
 from sim.fleet.federated.pool import Pool
 from sim.scenario.federated.model import Hierarchical, Synchronous
@@ -119,7 +119,7 @@ class SynchronousRounds:
         late = ~counted & ~fallen
         session, network, battery = ledger.fell(attempt, fallen, late)
         answers_s = (attempt.end_s - attempt.begin_s)[counted]
-        p50, p90, most = np.quantile(answers_s, (0.5, 0.9, 1.0), method="inverted_cdf").tolist() if answered else (np.nan,) * 3
+        p50, p90, most = quantiles(answers_s)
         aggregation_s, joules_server = self.plan.aggregation(answers.updates, self._sent(answers)) if answered else (0.0, 0.0)
         ledger.server_s += aggregation_s
         ledger.server_j += joules_server + answers.on_the_way_j
@@ -147,7 +147,7 @@ class SynchronousRounds:
         return len(answers.attempt.clients)
 
     def _learn(self, attempt: Attempt, counted: NDArray[np.bool_], answers_s: Values, number: int) -> None:
-        if not counted.any():
+        if not counted.any() or not self.plan.selection.learns:
             return
         clients = attempt.clients[counted]
         losses = self.plan.losses.drawn(self.workforce.population.loss_level[clients].astype(np.float64), number, self.plan.losses_rng)

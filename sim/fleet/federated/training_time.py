@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
+_COOL_C = 0.05  # above its surroundings: what is no warmer counts as cool
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,10 @@ class TrainingTimes:
         most = max(float(table.steps[-1]) for table in tables)
         self._width = most / (points - 1) if most > points - 1 else 1.0
         grid: Values = np.arange(int(np.ceil(most / self._width)) + 1, dtype=np.float64) * self._width
-        self._seconds = np.stack([_beyond(grid, table.steps, table.seconds) for table in tables])
-        self._joules = np.stack([_beyond(grid, table.steps, table.joules) for table in tables])
         # warmth never falls while training goes on; a table's noise must not make it ambiguous
         self._excess = np.stack([np.maximum.accumulate(np.interp(grid, table.steps, table.excess_c)) for table in tables])
+        # seconds and joules side by side: [types, points, 2]
+        self._costs = np.stack([np.stack([_beyond(grid, table.steps, values) for values in (table.seconds, table.joules)], axis=-1) for table in tables])
         self._grid = grid
         self.cooling_s = np.array([table.cooling_s for table in tables])
 
@@ -46,26 +47,30 @@ class TrainingTimes:
 
         A warm device goes on in its table where it would be as warm after training without a pause.
         """
-        begin = self._position(kinds, excess_c)
-        end = begin + steps
-        seconds = self._at(self._seconds, kinds, end) - self._at(self._seconds, kinds, begin)
-        joules = self._at(self._joules, kinds, end) - self._at(self._joules, kinds, begin)
-        return seconds, joules, self._at(self._excess, kinds, np.minimum(end, self._grid[-1]))
+        warm = np.flatnonzero(excess_c > _COOL_C)
+        begin, end = self._position(kinds[warm], excess_c[warm]), steps.copy()
+        end[warm] += begin
+        costs = self._at(self._costs, kinds, end)
+        costs[warm] -= self._at(self._costs, kinds[warm], begin)
+        return costs[:, 0], costs[:, 1], self._at(self._excess, kinds, np.minimum(end, self._grid[-1]))
 
     def _position(self, kinds: NDArray[np.integer], excess_c: Values) -> Values:
+        """The number of steps after which devices are so warm."""
         position = np.zeros(len(kinds))
-        warm = np.flatnonzero(excess_c > 0.05)
-        for kind in np.unique(kinds[warm]):
-            chosen = warm[kinds[warm] == kind]
+        for kind in range(len(self._excess)):
+            chosen = np.flatnonzero(kinds == kind)
             position[chosen] = np.interp(excess_c[chosen], self._excess[kind], self._grid)
         return position
 
     def _at(self, table: Values, kinds: NDArray[np.integer], steps: Values) -> Values:
-        """Linear between grid points, and on at the last slope."""
+        """Linear between grid points, and on at the last slope; ``table[types, points, ...]``."""
         place = steps / self._width
-        index = np.minimum(place.astype(np.int64), table.shape[1] - 2)
-        before = table[kinds, index]
-        value: Values = before + (place - index) * (table[kinds, index + 1] - before)
+        points = table.shape[1]
+        index = np.minimum(place.astype(np.int64), points - 2)
+        rows, part = table.reshape(len(table) * points, *table.shape[2:]), place - index
+        index += kinds * points
+        before = rows[index]
+        value: Values = before + (part if table.ndim == 2 else part[:, None]) * (rows[index + 1] - before)
         return value
 
 

@@ -53,6 +53,11 @@ class ClientSelection(Tunables):
         """At most ``number`` different clients that can take part."""
         raise NotImplementedError
 
+    @property
+    def learns(self) -> bool:
+        """Whether it wants to know what became of those who were asked."""
+        return type(self).learn is not ClientSelection.learn
+
     def learn(self, view: SelectionView, clients: Clients, seconds: Values, losses: Values) -> None:
         """Clients have answered. ``seconds``: from asked to answered; ``losses``: root mean square of the loss over a client's samples."""
 

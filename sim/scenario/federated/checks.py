@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from sim.errors import Problem
 from sim.scenario.device_file import resolve_device
+from sim.scenario.federated.learning_checks import learning_findings
 from sim.scenario.files import is_model_file
 from sim.scenario.known import Finding, near
 from sim.scenario.raw import Raw
@@ -22,7 +23,7 @@ def check_federated(context: StudyContext) -> Iterable[Problem]:
     for choice in devices:
         if choice.value is not None:
             yield from resolve_device(choice.value, context.places.part(choice.path, ("device",)), context.directory, context.known)[1]
-    findings = (*_model(context, study.get("model")), *_shares(study), *_cohort(study), *_policies(context, study))
+    findings = (*_model(context, study.get("model")), *_shares(study), *_cohort(study), *_policies(context, study), *learning_findings(study))
     yield from (context.places.problem(one.path, one.what, at_key=one.at_key) for one in findings)
 
 

@@ -13,7 +13,7 @@ DIGITS_CLASSES = 10
 DIGITS_TRAINED = 1078  # of 1,797 images, 60 % to train on; the others are held out
 _MOST_LAYERS = 4
 
-_Ratio = Annotated[Figure, Quantity("ratio", gt=0, lt=1)]
+_Ratio = Annotated[Figure, Quantity("ratio", gt=0, le=1)]
 _Rate = Annotated[Figure, Quantity("count", gt=0, le=1e3)]
 _Alpha = Annotated[Figure, Quantity("count", gt=0, le=1e6)]
 _Norm = Annotated[Figure, Quantity("count", gt=0, le=1e9)]

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from device_models.figure import Figure, Quantity
+from sim.scenario.federated.learning import Learning
 from sim.scenario.federated.population import Bandwidth, ClientCount, Population
 from sim.scenario.model import DeviceChoice, ModelUse
 from sim.scenario.part import ByteCount, Name, Part, PositiveTime, Probability, SmallCount, Time, Whole
@@ -183,6 +184,8 @@ class FederatedBudgets(Part):
     lost_time: Probability | None = Field(default=None, description="share of the clients' seconds that led to nothing, at most")
     energy_per_client_j: Energy | None = Field(default=None, alias="energy_per_client", description="mean of a client in a round, at most")
     staleness_mean: Annotated[Figure, Quantity("count", ge=0)] | None = Field(default=None, description="mean age of answers in versions, at most")
+    accuracy: Probability | None = Field(default=None, description="with learning: of the last network on images held out, at least")
+    time_to_accuracy_s: PositiveTime | None = Field(default=None, alias="time_to_accuracy", description="with learning: until that accuracy is reached, at most")
 
 
 class Federated(Part):
@@ -201,6 +204,7 @@ class Federated(Part):
     download_bytes: ByteCount | None = Field(default=None, alias="download", description="of what is sent to clients; the weights that are trained if absent")
     upload_bytes: ByteCount | None = Field(default=None, alias="upload", description="of an update; what the compression makes of the weights if absent")
     losses: AssumedLosses = Field(default=AssumedLosses(), description="what selections that look at losses are told")
+    learning: Learning | None = Field(default=None, description="real training in the rounds: {split: {kind: dirichlet, alpha: 0.3}}; time only if absent")
     budgets: FederatedBudgets = FederatedBudgets()
 
     @model_validator(mode="after")

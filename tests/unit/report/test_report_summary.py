@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from sim.report.budgets import judge
 from sim.report.console import PIPED_WIDTH, console, print_lines, report_width
 from sim.report.glyphs import ASCII, UNICODE, Glyphs
 from sim.report.metrics import measure
+from sim.report.model_section import model_lines
 from sim.report.page import Page
 from sim.report.summary import summary
 from sim.report.window import chosen_window, interesting_window, parse_window
@@ -149,3 +151,33 @@ def test_width(monkeypatch: pytest.MonkeyPatch) -> None:
     for columns, width in (("80", 80), ("20", 60), ("1000", 160), ("x", PIPED_WIDTH), ("", PIPED_WIDTH)):
         monkeypatch.setenv("COLUMNS", columns)
         assert report_width(io.StringIO()) == width
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_fallbacks_of_a_model_fit_the_page(run: Any, width: int, glyphs: Glyphs) -> None:
+    """Long reasons wrap beside the model's name, the two that weigh most are spelt out, the rest counted."""
+    program = run.programs["detector"]
+    (segment,) = program.segments
+    reasons = (
+        "Softmax is not supported by the vendor delegate in float32, and its input of shape [1, 16, 4096, 4096] is too large",
+        "x" * 300,
+        "third",
+        "fourth",
+    )
+    fallen = tuple(replace(segment, index=index + 1, unit="cpu", why=f"fallback: {why}; too small") for index, why in enumerate(reasons))
+    many = replace(run, programs={**run.programs, "detector": replace(program, segments=(segment, *fallen))})
+    lines = [line.plain.rstrip() for line in model_lines(page(many, width, glyphs))]
+    assert max(map(len, lines)) <= width
+    told = [number for number, line in enumerate(lines) if "fallback of" in line]
+    assert len(told) == 2 and any("and 2 more reasons for fallbacks" in line for line in lines)
+    indent = len(lines[told[0]]) - len(lines[told[0]].lstrip())
+    assert "fallback of 3 kernels to cpu: Softmax is" in lines[told[0]] and indent > 0
+    wrapped = lines[told[0] : told[1]]
+    assert all(line.startswith(" " * indent) for line in wrapped) and (len(wrapped) > 1 or width >= 160)
+    joined = " ".join(line.strip() for line in wrapped)
+    assert reasons[0] in joined  # nothing of it is lost between the lines
+
+
+def test_a_model_without_fallbacks_says_nothing_of_them(run: Any) -> None:
+    assert not any("fallback" in line.plain for line in model_lines(page(run, 80)))

@@ -84,7 +84,8 @@ def outcomes(model: bytes, feeds: list[np.ndarray]) -> list[np.ndarray]:
 
 
 CASES = {
-    "loop": (loop(3), 3 * 2 * 16), "one round": (loop(1), 2 * 16), "for": (loop(4, None), 4 * 2 * 16), "ends by its body alone": (loop(4, None, until=1), 2 * 2 * 16), "while": (loop(None, True, until=2), 3 * 2 * 16),
+    "loop": (loop(3), 3 * 2 * 16), "one round": (loop(1), 2 * 16), "for": (loop(4, None), 4 * 2 * 16),
+    "ends by its body alone": (loop(4, None, until=1), 2 * 2 * 16), "while": (loop(None, True, until=2), 3 * 2 * 16),
     "ends early": (loop(9, True, until=1), 2 * 2 * 16), "scan": (scan(0, 0), 5 * 2 * (12 + 16)), "backward": (scan(1, 0), 5 * 2 * (12 + 16)),
     "along an inner axis": (scan(0, 1), 5 * 2 * (12 + 16)), "branch": (branches(True), 2 * 16), "other branch": (branches(False), 0),
 }  # fmt: skip
