@@ -7,8 +7,12 @@ import re
 import string
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sim.scenario.study import LoadedStudy
 
 MAX_BYTES = 200_000_000
 LETTERS = string.ascii_uppercase
@@ -18,6 +22,9 @@ _MAIN = re.compile(
     r"inferences_per_j|throughput|workloads\..*\.(latency\.(p50|p90|p99|max)|throughput|miss|drop)|units\..*\.(utilisation|energy)|models\..*\.(storage|alone|macs|resident|accuracy\.value)"
     r"|generation\.answers\..*\.(first_token\.(p50|p99)|between_tokens\.(p50|p99)|token_rate|request_token_rate|tokens_per_step)"
     r"|generation\.servings\..*\.(tokens_per_j|batch|kv_peak|kv_mean|preemptions|prefix_hit|acceptance)"
+    r"|tasks\..*\.(latency\.(p50|p90|p99)|throughput|miss|fell_back|refused)|tasks\..*\.ways\..*\.share|groups\..*\.(power|utilisation|battery_life)"
+    r"|servers\..*\.(utilisation|wait_mean|hourly_cost)|links\..*\.busy|energy_per_task|device_power|hourly_cost"
+    r"|learning\.(final|best|time_to_budget)|learning\.targets\..*\.(time|energy|sent)|rounds\.(p50|p90|staleness_mean)|lost_time|energy_per_client"
     r"|loadgen\..*\.(percentile|estimate|rate|over_latency)|energy\.total|power\..*|heat\.(skin_peak|die_peak|throttled|first_throttle)|heat\.domains\..*\.throttled_share|drift\..*|memory\.(peak|storage)"
 )
 
@@ -40,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
     if not 2 <= count <= len(LETTERS):
         raise EdgesimError(f"give two results or scenarios to compare, or values with --each; at most {len(LETTERS)} in all, got {count}")
     results = [result_of(text, change) for text in args.results for change in changes]
+    if len({data["schema"] for data in results}) > 1:
+        raise EdgesimError("scenarios of one device and studies of many have different numbers; compare either with their like")
     rows = paired(results, args.all)
     if args.json:
         print(json.dumps(_data(results, rows), indent=1))
@@ -106,17 +115,32 @@ def result_of(text: str, change: str = "") -> dict[str, Any]:
 
 
 def _simulated(text: str, change: str) -> dict[str, Any]:
-    from sim.cli.loading import load
+    from sim.cli.loading import load, load_study
     from sim.cli.run import how_sure, simulated
     from sim.report.budgets import judge
     from sim.report.metrics import measure
     from sim.report.metrics_json import result_data
 
-    experiment, result = simulated(load(text, (change,) if change else ()))
+    overrides = (change,) if change else ()
+    study = load_study(text, overrides)
+    if study is not None:
+        return {**_study(study), **({"change": change} if change else {})}
+    experiment, result = simulated(load(text, overrides))
     metrics = measure(result)
     known = how_sure(experiment, result, metrics)
     data = result_data(result, metrics, judge(metrics, result.scenario, result.device, known), known)
     return {**data, "change": change} if change else data
+
+
+def _study(study: LoadedStudy) -> dict[str, Any]:
+    """The result of a study of many devices. Raises EdgesimError for a kind that cannot be compared."""
+    from sim.errors import EdgesimError
+
+    module = import_module(f"sim.cli.study_{study.kind}")
+    if not hasattr(module, "result"):
+        raise EdgesimError(f"studies of the kind {study.kind!r} cannot be run by compare; compare results that edgesim run --json wrote")
+    found: dict[str, Any] = module.result(study)
+    return found
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -124,6 +148,7 @@ def _read(path: Path) -> dict[str, Any]:
 
     from sim.errors import EdgesimError, Problem
     from sim.report.metrics_json import SCHEMA
+    from sim.report.study_json import SCHEMA as OF_STUDY
 
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -133,8 +158,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise EdgesimError(Problem(str(path), what=f"cannot be read: {error.strerror or error}")) from None
     except (ValueError, RecursionError):
         raise EdgesimError(Problem(str(path), what="is not JSON; expected a result that edgesim run --json wrote")) from None
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA or not isinstance(data.get("metrics"), dict):
-        raise EdgesimError(Problem(str(path), what=f"is no result of edgesim run --json (schema {SCHEMA})"))
+    if not isinstance(data, dict) or data.get("schema") not in (SCHEMA, OF_STUDY) or not isinstance(data.get("metrics"), dict):
+        raise EdgesimError(Problem(str(path), what=f"is no result of edgesim run --json (schema {SCHEMA} or {OF_STUDY})"))
     return data
 
 
@@ -147,11 +172,13 @@ def _print(results: Sequence[dict[str, Any]], rows: Sequence[Row]) -> None:
 
     for letter, data in zip(LETTERS, results, strict=False):
         change = f", {data['change']}" if data.get("change") else ""
-        print(printable(f"{letter}  {data['scenario']} on {data['device']['title']}{change}, seed {data['seed']}: {'VALID' if data['valid'] else 'INVALID'}"))
+        what = data["study"] if "study" in data else f"{data['scenario']} on {data['device']['title']}"
+        print(printable(f"{letter}  {what}{change}, seed {data['seed']}: {'VALID' if data['valid'] else 'INVALID'}"))
     print()
-    for line in ranking_texts(dict(zip(LETTERS, results, strict=False))):
+    of_devices = {letter: data for letter, data in zip(LETTERS, results, strict=False) if "device" in data}
+    for line in ranking_texts(of_devices) if of_devices else ():
         print(printable(line))
-    if placed := partition_rows(dict(zip(LETTERS, results, strict=False))):
+    if of_devices and (placed := partition_rows(of_devices)):
         print_table(["model", "", "runtime", "kernels by unit", "segments", "why"], placed, wrap=True)
         print()
     intervals = _intervals(results) if report_width(sys.stdout) >= NAMES + len(results) * WITH_BAND else [{} for _ in results]

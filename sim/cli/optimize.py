@@ -158,7 +158,7 @@ def _searched(found: Optimizer[RunMeasures], quiet: bool) -> tuple[Any, int]:
 
 
 def _optimization(found: Optimizer[RunMeasures], search: Any, runs: int) -> Optimization:
-    from sim.cli.optimize_rows import rows_of, techniques_of
+    from sim.cli.optimize_rows import recomputed, rows_of, techniques_of
     from sim.report.optimization_rows import Optimization
 
     scenario = found.loaded.scenario
@@ -176,6 +176,7 @@ def _optimization(found: Optimizer[RunMeasures], search: Any, runs: int) -> Opti
         rows=rows,
         winner=next(row.number for row in rows if row.is_winner),
         techniques=techniques_of(search.steps, search.winner, found.models),
+        recomputes=recomputed(search.steps, search.winner),
         rounds_count=search.rounds_count,
         runs_count=runs,
     )

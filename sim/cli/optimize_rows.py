@@ -44,6 +44,12 @@ def techniques_of(steps: Sequence[Step], choice: Choice, models: Sequence[str]) 
     return tuple(_name(step, number, models) for step, number in zip(steps, choice, strict=True) if number)
 
 
+def recomputed(steps: Sequence[Step], choice: Choice) -> tuple[str, ...]:
+    """Models that answer otherwise than before: their weights or number formats are changed."""
+    found = [step.model for step, number in zip(steps, choice, strict=True) if number and step.kind in ("compress", "precision")]
+    return tuple(dict.fromkeys(model for model in found if model is not None))
+
+
 def _is_on_way(choice: Choice, winner: Choice) -> bool:
     """Whether a choice has the first techniques of the winner and none of the others."""
     taken = [position for position, number in enumerate(choice) if number]

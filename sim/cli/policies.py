@@ -34,11 +34,14 @@ def policy_tables() -> dict[str, Mapping[str, Any]]:
     """What kind of policy -> name -> class or function."""
     from sim.compiler.placement import PLACEMENTS
     from sim.policies.admission import ADMISSION
+    from sim.policies.aggregation import AGGREGATION
     from sim.policies.batching import BATCHING
     from sim.policies.cache import CACHES
+    from sim.policies.client_selection import CLIENT_SELECTION
     from sim.policies.cooling import FANS
     from sim.policies.governors import GOVERNORS
     from sim.policies.idle import IDLE
+    from sim.policies.offloading import OFFLOADING
     from sim.policies.scheduling import SCHEDULERS
     from sim.policies.selection import SELECTION
     from sim.policies.serving import SERVING
@@ -56,6 +59,9 @@ def policy_tables() -> dict[str, Mapping[str, Any]]:
         "batching policy": BATCHING,
         "admission policy": ADMISSION,
         "serving policy": SERVING,
+        "offloading policy": OFFLOADING,
+        "client selection": CLIENT_SELECTION,
+        "aggregation rule": AGGREGATION,
     }
 
 

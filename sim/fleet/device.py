@@ -29,11 +29,18 @@ class Device:
         self.free_s = self.busy_s = self.active_j = 0.0
         self.radio = None if group.radio is None else FleetRadio(group.radio)
         self._paces: dict[str, tuple[float, float]] = {}  # seconds per byte of sending to each server, smoothed over transfers, and when that was
-        self._lanes: tuple[deque[Transfer], deque[Transfer]] = (deque(), deque())
+        self._lanes: list[deque[Transfer] | None] = [None, None]  # made when needed: there may be a million devices
 
     def lane(self, sending: bool) -> deque[Transfer]:
         """Transfers that go one after the other, the one under way first."""
-        return self._lanes[sending]
+        lane = self._lanes[sending]
+        if lane is None:
+            lane = self._lanes[sending] = deque()
+        return lane
+
+    def has_lane(self, sending: bool) -> bool:
+        """Whether anything has gone that way one after the other."""
+        return self._lanes[sending] is not None
 
     def sent(self, server: str, seconds_per_byte: float) -> None:
         """What sending has just been like."""

@@ -17,7 +17,8 @@ from sim.runtime.clock import ENDS, SWITCHES, Alarm, Clock
 
 _MOST_CACHED = 10_000
 Flow = tuple[float, int, float, Callable[[], None]]  # its class's account at its end, sequence, bytes, what follows
-_ROUNDING = 1e-9  # bytes by which an account may miss a flow's end, relative to the account
+_ROUNDING = 1e-9  # share of a flow's bytes by which an account may miss its end
+_TICK = 4e-16  # what the clock can tell, relative to the time: bytes that pass in less have passed
 
 
 class Link:
@@ -55,6 +56,7 @@ class Network:
         self._at_s = 0.0
         self._sequence = 0
         self._alarm: Alarm | None = None
+        self._alarm_s = inf
         self._settling = False
 
     def flow_class(self, links: Sequence[int], limit_bytes_per_s: float = inf) -> FlowClass:
@@ -107,6 +109,12 @@ class Network:
         if not self._settling:
             self._arm()
 
+    def carried_bytes(self, link: int) -> float:
+        """By a link up to now, what is under way included."""
+        self._advance()
+        passed = (flow[2] - (flow[0] - kind.received_bytes) for kind in self._active.values() if link in kind.links for flow in kind.waiting)
+        return self.links[link].carried_bytes + sum(passed)
+
     def _advance(self) -> None:
         """Bring the accounts up to now."""
         seconds = self.clock._now - self._at_s
@@ -119,24 +127,24 @@ class Network:
         self._at_s = self.clock._now
 
     def _arm(self) -> None:
-        """New rates, and one event at the next end of a flow."""
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
-        if not self._active:
-            return
+        """New rates, and one event at the next end of a flow, or before: one that comes too early only looks again."""
         active = list(self._active.values())
-        rates = self._shared(active)
         next_s = inf
-        for kind, rate in zip(active, rates, strict=True):
+        for kind, rate in zip(active, self._shared(active), strict=True):
             kind.rate_bytes_per_s = rate
-            left_bytes = kind.waiting[0][0] - kind.received_bytes
-            if left_bytes <= 0:
+            if rate > 0:
+                left_s = (kind.waiting[0][0] - kind.received_bytes) / rate
+                if left_s < next_s:
+                    next_s = left_s
+            elif kind.waiting[0][0] <= kind.received_bytes:
                 next_s = 0.0
-            elif rate > 0:
-                next_s = min(next_s, left_bytes / rate)
         if next_s < inf:
-            self._alarm = Alarm(self.clock, self._at_s + next_s, ENDS, self._ended)
+            end_s = self._at_s + (next_s if next_s > 0.0 else 0.0)
+            if self._alarm is not None:
+                if self._alarm_s <= end_s:
+                    return
+                self._alarm.cancel()
+            self._alarm, self._alarm_s = Alarm(self.clock, end_s, ENDS, self._ended), end_s
 
     def _shared(self, active: list[FlowClass]) -> list[float]:
         key = tuple((kind.index, len(kind.waiting)) for kind in active)
@@ -154,23 +162,24 @@ class Network:
         self._alarm = None
         self._advance()
         self._settling = True
+        links, now = self.links, self.clock._now if self.clock._now > 1.0 else 1.0
         for kind in list(self._active.values()):
-            waiting = kind.waiting
-            while waiting and waiting[0][0] - kind.received_bytes <= self._slack(kind):
-                _, _, size_bytes, done = heappop(waiting)
-                for link in kind.links:
-                    self.links[link].flows -= 1
-                    self.links[link].carried_bytes += size_bytes
+            waiting, rounding_bytes = kind.waiting, max(kind.rate_bytes_per_s * _TICK * now, 1e-12)
+            while waiting:
+                flow = waiting[0]
+                left_bytes = flow[0] - kind.received_bytes
+                if left_bytes > rounding_bytes and left_bytes > _ROUNDING * flow[2]:
+                    break
+                heappop(waiting)
+                for index in kind.links:
+                    link = links[index]
+                    link.flows -= 1
+                    link.carried_bytes += flow[2]
                 if not waiting:
                     del self._active[kind.index]
-                done()
+                flow[3]()
         self._settling = False
         self._arm()
-
-    def _slack(self, kind: FlowClass) -> float:
-        """Bytes within which an end has come: rounding of the account, or what passes in less than the clock can tell."""
-        now = self.clock._now
-        return max(_ROUNDING * kind.waiting[0][2], kind.rate_bytes_per_s * 4e-16 * max(now, 1.0), 1e-12)
 
 
 def replay(network: Network, link: int, steps: Iterator[tuple[float, float]]) -> None:

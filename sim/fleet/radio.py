@@ -25,6 +25,7 @@ class FleetRadio:
         "_send_w",
         "_sending",
         "_tail",
+        "_tail_s",
         "joules",
     )
 
@@ -34,6 +35,7 @@ class FleetRadio:
         self._send_w, self._send_j_per_byte = float(spec.send_w), float(spec.send_j_per_byte)
         self._receive_w, self._receive_j_per_byte = float(spec.receive_w), float(spec.receive_j_per_byte)
         self._tail = [(float(step.time_s), float(step.power_w)) for step in spec.tail]
+        self._tail_s = sum(seconds for seconds, _ in self._tail)
         self._at_s = 0.0  # accounted for up to here
         self._ready_s = -1.0  # end of the tail; before it no promotion is needed
         self._sending = self._receiving = 0
@@ -42,6 +44,13 @@ class FleetRadio:
     def promotion_s(self, now: float) -> float:
         """Until a transfer asked for now can begin."""
         return 0.0 if self._sending or self._receiving or now <= self._ready_s else self._promotion_s
+
+    def expected_j(self, promotion_s: float, up_s: float, up_bytes: float, down_s: float, down_bytes: float) -> float:
+        """Above being idle, of sending and receiving alone, with the tail after it."""
+        promotion_j = self._promotion_j if promotion_s else 0.0
+        tail_j = sum((power_w - self._idle_w) * seconds for seconds, power_w in self._tail)
+        moving_j = up_s * self._send_w + down_s * self._receive_w
+        return promotion_j + moving_j + up_bytes * self._send_j_per_byte + down_bytes * self._receive_j_per_byte + tail_j
 
     def begin(self, now: float, sending: bool) -> None:
         """A transfer begins: its promotion, if it needed one, has just ended."""
@@ -65,7 +74,7 @@ class FleetRadio:
             self._receiving -= 1
         self.moved(sending, size_bytes)
         if not self._sending and not self._receiving:
-            self._ready_s = now + sum(seconds for seconds, _ in self._tail)
+            self._ready_s = now + self._tail_s
 
     def moved(self, sending: bool, size_bytes: float) -> None:
         """Bytes of a transfer that goes on have passed."""
@@ -90,8 +99,7 @@ class FleetRadio:
 
     def _rest(self, now: float) -> None:
         """Tail, then idleness, from the last moment accounted for."""
-        tail_begin_s = self._ready_s - sum(seconds for seconds, _ in self._tail)
-        step_s = tail_begin_s
+        step_s = self._ready_s - self._tail_s
         if self._at_s < self._ready_s:
             for seconds, power_w in self._tail:
                 overlap_s = min(now, step_s + seconds) - max(self._at_s, step_s)

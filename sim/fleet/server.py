@@ -55,7 +55,7 @@ class ServerPlan:
 
 @dataclass(slots=True, eq=False)
 class _Replica:
-    """``state``: cold, idle, busy, or down. ``since_s``: from when it costs."""
+    """``state``: cold, idle, busy, down, or gone. ``since_s``: from when it costs."""
 
     state: str = "idle"
     since_s: float = 0.0
@@ -76,7 +76,9 @@ class Server:
         self.clock, self.plan, self._rng = clock, plan, rng
         self._queue: deque[tuple[ServedWork, Done, float]] = deque()
         self._replicas = [_Replica() for _ in range(plan.replicas)]
+        self._in_state = {"idle": plan.replicas, "busy": 0, "down": 0, "cold": 0}
         self._waiting_alarm: Alarm | None = None
+        self._waiting_s = 0.0
         self.served = self.refused = self.batches = self.failures = self.started = 0
         self.busy_s = self.active_j = self.wait_s = self.moved_bytes = 0.0
         self._factors: dict[int, list[float]] = {}  # drawn ahead, by the identity of the work
@@ -106,10 +108,7 @@ class Server:
 
     def expected_wait_s(self, work: ServedWork) -> float:
         """For a task that comes now: the queue before it at full batches, shared by the replicas that run."""
-        idle = running = 0
-        for replica in self._replicas:
-            idle += replica.state == "idle"
-            running += replica.state in ("idle", "busy")
+        idle, running = self._in_state["idle"], self._in_state["idle"] + self._in_state["busy"]
         if not running:
             return self.plan.mttr_s
         if idle:
@@ -129,34 +128,34 @@ class Server:
     def _dispatch(self) -> None:
         """Give batches to idle replicas: full ones, and those whose oldest task has waited long enough."""
         queue, plan = self._queue, self.plan
-        while queue:
-            idle = next((replica for replica in self._replicas if replica.state == "idle"), None)
-            if idle is None:
-                return
-            batch = self._next_batch()
-            due_s = batch[0][2] + plan.max_delay_s
-            if len(batch) < min(plan.max_batch, len(batch[0][0].batch_s)) and due_s > self.clock._now:
-                self._wait_until(due_s)
+        while queue and self._in_state["idle"]:
+            idle = next(replica for replica in self._replicas if replica.state == "idle")
+            batch = self._ready_batch()
+            if not batch:
+                self._wait_until(queue[0][2] + plan.max_delay_s)
                 return
             self._run(idle, batch)
 
-    def _next_batch(self) -> list[tuple[ServedWork, Done, float]]:
-        """The oldest task and those behind it of its kind, as many as a batch holds; they stay in the queue."""
-        work = self._queue[0][0]
-        most = min(self.plan.max_batch, len(work.batch_s))
-        if most == 1:
-            return [self._queue[0]]
-        batch = []
+    def _ready_batch(self) -> list[tuple[ServedWork, Done, float]]:
+        """That of the oldest task if it has waited long enough, else of the first kind of work that fills one; empty for neither. It stays in the queue."""
+        oldest = self._queue[0]
+        is_due = oldest[2] + self.plan.max_delay_s <= self.clock._now
+        batches: dict[int, list[tuple[ServedWork, Done, float]]] = {}
         for entry in self._queue:
-            if entry[0] is work:
-                batch.append(entry)
-                if len(batch) == most:
-                    break
-        return batch
+            if is_due and entry[0] is not oldest[0]:
+                continue
+            batch = batches.setdefault(id(entry[0]), [])
+            batch.append(entry)
+            if len(batch) == min(self.plan.max_batch, len(entry[0].batch_s)):
+                return batch
+        return batches[id(oldest[0])] if is_due else []
 
     def _wait_until(self, due_s: float) -> None:
         if self._waiting_alarm is not None:
+            if self._waiting_s == due_s:
+                return
             self._waiting_alarm.cancel()
+        self._waiting_s = due_s
         self._waiting_alarm = Alarm(self.clock, due_s, SWITCHES, self._waited)
 
     def _waited(self, _: Any) -> None:
@@ -166,7 +165,8 @@ class Server:
     def _run(self, replica: _Replica, batch: list[tuple[ServedWork, Done, float]]) -> None:
         now, work = self.clock._now, batch[0][0]
         self._take_out(batch)
-        replica.state, replica.batch, replica.begun_s = "busy", batch, now
+        self._enter(replica, "busy")
+        replica.batch, replica.begun_s = batch, now
         replica.factor = 1.0 if work.spread is None else self._factor(work, work.spread)
         seconds = work.batch_s[len(batch) - 1] * replica.factor
         for entry in batch:
@@ -190,7 +190,8 @@ class Server:
     def _ended(self, replica: _Replica) -> None:
         batch = replica.batch
         self._account(replica, 1.0)
-        replica.state, replica.batch, replica.alarm = "idle", [], None
+        self._enter(replica, "idle")
+        replica.batch, replica.alarm = [], None
         self.batches += 1
         self.served += len(batch)
         if replica.stops:
@@ -205,6 +206,11 @@ class Server:
         work, size = replica.batch[0][0], len(replica.batch)
         self.busy_s += share * work.batch_s[size - 1] * replica.factor
         self.active_j += share * work.batch_j[size - 1] * replica.factor
+
+    def _enter(self, replica: _Replica, state: str) -> None:
+        self._in_state[replica.state] -= 1
+        self._in_state[state] += 1
+        replica.state = state
 
     def _plan_failure(self, replica: _Replica) -> None:
         if self.plan.mtbf_s < math.inf:
@@ -222,11 +228,12 @@ class Server:
             work = replica.batch[0][0]
             self._account(replica, (self.clock.now - replica.begun_s) / (work.batch_s[len(replica.batch) - 1] * replica.factor))
         self._queue.extendleft(reversed(replica.batch))
-        replica.batch, replica.state = [], "down"
+        self._enter(replica, "down")
+        replica.batch = []
         self.clock.at(self.clock.now + float(self._rng.exponential(self.plan.mttr_s)), SWITCHES, lambda _: self._repaired(replica))
 
     def _repaired(self, replica: _Replica) -> None:
-        replica.state = "idle"
+        self._enter(replica, "idle")
         if replica.stops:
             self._stop(replica)
             return
@@ -245,13 +252,14 @@ class Server:
     def _start_one(self) -> None:
         replica = _Replica("cold", self.clock.now)
         self._replicas.append(replica)
+        self._in_state["cold"] += 1
         self.started += 1
         self.most = max(self.most, len(self._replicas))
         self.clock.at(self.clock.now + self.plan.cold_start_s, SWITCHES, lambda _: self._warm(replica))
 
     def _warm(self, replica: _Replica) -> None:
         if replica.state == "cold":
-            replica.state = "idle"
+            self._enter(replica, "idle")
             self._plan_failure(replica)
             self._dispatch()
 
@@ -264,3 +272,5 @@ class Server:
     def _stop(self, replica: _Replica) -> None:
         self._paid_s += self.clock.now - replica.since_s
         self._replicas.remove(replica)
+        self._in_state[replica.state] -= 1
+        replica.state = "gone"

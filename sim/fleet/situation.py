@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sim.fleet.network import FlowClass
@@ -30,15 +29,11 @@ class Option:
 
     @property
     def energy_j(self) -> float:
-        way, radio = self._way, self._situation.device.group.radio
+        way, radio = self._way, self._situation.device.radio
         if way.work is None or radio is None:
             return self._near[1]
         up_s, down_s = self._transfers_s()
-        tail_j = sum((float(step.power_w) - float(radio.idle_w)) * float(step.time_s) for step in radio.tail)
-        moving_j = up_s * float(radio.send_w) + down_s * float(radio.receive_w)
-        per_byte_j = way.up_bytes * float(radio.send_j_per_byte) + way.down_bytes * float(radio.receive_j_per_byte)
-        promotion_j = 0.0 if not self._situation.promotion_s else float(radio.promotion_s) * float(radio.promotion_w)
-        return self._near[1] + way.goes_on * (promotion_j + moving_j + per_byte_j + tail_j)
+        return self._near[1] + way.goes_on * radio.expected_j(self._situation.promotion_s, up_s, way.up_bytes, down_s, way.down_bytes)
 
     def _away_s(self) -> float:
         way, situation = self._way, self._situation
@@ -54,28 +49,17 @@ class Option:
 
 
 class Situation:
-    """A task at the moment it arrives."""
+    """A task at the moment it arrives. ``promotion_s``: until the radio would be ready, if something were sent now."""
+
+    __slots__ = ("_task", "deadline_s", "device", "now_s", "options", "promotion_s", "wait_s", "world")
 
     def __init__(self, world: Offloading, task: Task) -> None:
         self.world, self._task, self.device, self.now_s = world, task, task.device, task.arrival_s
-
-    @cached_property
-    def options(self) -> list[Option]:
-        running = self._task.kind
-        return [Option(self, way, near) for way, near in zip(running.ways, running.expected, strict=True)]
-
-    @property
-    def deadline_s(self) -> float:
-        return self._task.kind.deadline_s
-
-    @cached_property
-    def wait_s(self) -> float:
-        return self.device.wait_s(self.now_s)
-
-    @cached_property
-    def promotion_s(self) -> float:
-        """Until the radio is ready, if something were sent now."""
-        return 0.0 if self.device.radio is None else self.device.radio.promotion_s(self.now_s)
+        running, radio = task.kind, task.device.radio
+        self.deadline_s = running.deadline_s
+        self.wait_s = task.device.wait_s(task.arrival_s)
+        self.promotion_s = 0.0 if radio is None else radio.promotion_s(task.arrival_s)
+        self.options = [Option(self, way, near) for way, near in zip(running.ways, running.expected, strict=True)]
 
     @property
     def input_bytes(self) -> float:

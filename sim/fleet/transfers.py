@@ -152,6 +152,8 @@ class Transfers:
 
     def _next(self, transfer: Transfer) -> None:
         """What waits behind it on the device begins."""
+        if not transfer.device.has_lane(transfer.sending):
+            return
         lane = transfer.device.lane(transfer.sending)
         if not lane or lane[0] is not transfer:
             return

@@ -30,7 +30,7 @@ def learning_lines(sheet: StudySheet, result: FederatedResult, metrics: Learning
     if metrics.final_loss_ratio is None:
         facts.append("the loss is beyond all numbers: learning_rate is too high")
     lines = [sheet.heading(f"what was learnt: {_data(result)}"), *sheet.facts("accuracy", facts, _LABEL)]
-    for label, along, unit in (("over time", curve.time_s, "time"), ("over energy", curve.energy_j, "energy")):
+    for label, along, unit in (("by time", curve.time_s, "time"), ("by energy", curve.energy_j, "energy")):
         if along[-1] > 0:
             lines.append(_over(sheet, label, along, curve.accuracy, unit))
     for position, (name, target) in enumerate(metrics.targets.items()):
@@ -56,7 +56,7 @@ def _over(sheet: StudySheet, label: str, along: np.ndarray, accuracy: np.ndarray
     ends = along[-1] * np.arange(1, cells + 1) / cells
     there = accuracy[np.searchsorted(along, ends * (1 + 1e-12), side="right") - 1]
     end = seconds(float(along[-1])) if unit == "time" else format_quantity(float(along[-1]), unit)
-    return Text.assemble((f" {label}".ljust(_LABEL), "bold"), (sparkline(there, sheet.glyphs, low=0.0, high=1.0), "green"), (f"  to {end}", "dim"))
+    return Text.assemble((f" {label}".ljust(_LABEL), "bold"), (sparkline(there, sheet.glyphs, low=float(accuracy.min())), "green"), (f"  to {end}", "dim"))
 
 
 def _target(name: str, target: TargetMetrics) -> list[str]:

@@ -30,7 +30,12 @@ def federated_lines(sheet: StudySheet, result: FederatedResult, metrics: Federat
     """All lines, none longer than the sheet. ``cpu_s``: what the rounds cost, for the header only."""
     lines = [_header(sheet, result, metrics, cpu_s), *verdict_lines(sheet)]
     if not quiet:
-        lines += [*learning_lines(sheet, result, metrics.learning), *_round_lines(sheet, result, metrics), *_client_lines(sheet, metrics), *_cause_lines(sheet, metrics)]
+        lines += [
+            *learning_lines(sheet, result, metrics.learning),
+            *_round_lines(sheet, result, metrics),
+            *_client_lines(sheet, metrics),
+            *_cause_lines(sheet, metrics),
+        ]
         lines += [*_group_lines(sheet, metrics), *_note_lines(sheet, result)]
     for line in lines:
         line.truncate(sheet.width, overflow="crop")

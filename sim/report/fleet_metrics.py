@@ -206,5 +206,6 @@ def _server(result: FleetResult, name: str) -> ServerMetrics:
 
 
 def _links(result: FleetResult) -> dict[str, LinkMetrics]:
-    end_s = result.end_s
-    return {link.name: LinkMetrics(link.carried_bytes, link.busy_s / end_s, link.carried_bytes / end_s) for link in result.world.network.links}
+    end_s, network = result.end_s, result.world.network
+    carried = [network.carried_bytes(index) for index in range(len(network.links))]
+    return {link.name: LinkMetrics(moved, link.busy_s / end_s, moved / end_s) for link, moved in zip(network.links, carried, strict=True)}

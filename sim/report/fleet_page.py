@@ -42,7 +42,9 @@ def _header(sheet: StudySheet, result: FleetResult, metrics: FleetMetrics, cpu_s
         (printable(result.loaded.study.name, 40), "bold"),
         f"   {_counted(devices, 'device')}, {_counted(servers, 'server')}   seed {result.seed}",
     )
-    cost = f" in {format_quantity(cpu_s, 'time', 2)} of CPU ({three_digits(metrics.finished_count / cpu_s)} tasks/s)" if cpu_s else ""
+    cost = (
+        f" in {format_quantity(cpu_s, 'time', 2)} of CPU ({three_digits(metrics.finished_count / cpu_s)} tasks/s)" if cpu_s and metrics.finished_count else ""
+    )
     right = f"{seconds(metrics.simulated_s)} simulated{cost}, {_counted(metrics.finished_count, 'task')}"
     if left.cell_len + 3 + len(right) <= sheet.width:
         return [left.append(" " * (sheet.width - left.cell_len - len(right)) + right)]

@@ -52,6 +52,7 @@ def _measures(measures: RunMeasures) -> dict[str, Any]:
         "metrics": {name: described(measures.values[name], column.field) for name, column in QUANTITIES.items()},
         "budgets": [verdict_data(verdict) for verdict in measures.budgets],
         "valid": is_valid(measures.budgets),
+        "profiles": described(measures.profiles),
         "accuracies": {name: _accuracy(one.value, one) for name, one in measures.accuracies.items()},
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sim.report.accuracy import FLOAT_PRECISIONS, MEASURED, AccuracyMetrics
 from sim.report.budgets import Verdict, format_value, judge
@@ -100,19 +100,35 @@ class ModelAccuracy:
 
 
 @dataclass(frozen=True)
+class ModelProfile:
+    """One inference on an otherwise idle device: how long, how long on each unit, how many kernels run elsewhere than wanted."""
+
+    alone_s: float
+    units_s: Mapping[str, float]
+    kernels_count: int
+    fallback_kernels_count: int
+
+
+@dataclass(frozen=True)
 class RunMeasures:
-    """``values``: by quantity, None where nobody knows; of several workloads the worst, as budgets judge. ``accuracies``: of the models optimized."""
+    """``values``: by quantity, None where nobody knows; of several workloads the worst, as budgets judge.
+
+    ``accuracies`` and ``profiles``: of the models optimized.
+    """
 
     values: Mapping[str, float | None]
     budgets: tuple[Verdict, ...]
     accuracies: Mapping[str, ModelAccuracy]
+    profiles: Mapping[str, ModelProfile] = field(default_factory=dict)
 
 
 def measures_of(result: RunResult, models: Iterable[str]) -> RunMeasures:
     """Of a run. Pure: the same trace gives the same numbers."""
-    metrics = measure(result)
-    accuracies = {name: _accuracy(result, name, found.accuracy) for name, found in metrics.models.items() if name.partition("@")[0] in set(models)}
-    return RunMeasures(_values(metrics, accuracies), judge(metrics, result.scenario, result.device), accuracies)
+    metrics, wanted = measure(result), set(models)
+    found = {name: model for name, model in metrics.models.items() if name.partition("@")[0] in wanted}
+    accuracies = {name: _accuracy(result, name, model.accuracy) for name, model in found.items()}
+    profiles = {name: ModelProfile(model.alone_s, model.units_s, model.kernels_count, model.fallback_kernels_count) for name, model in found.items()}
+    return RunMeasures(_values(metrics, accuracies), judge(metrics, result.scenario, result.device), accuracies, profiles)
 
 
 def budget_title(verdict: Verdict) -> str:

@@ -51,6 +51,7 @@ class Optimization:
     rows: tuple[Row, ...]
     winner: int
     techniques: tuple[str, ...]  # what the winner has, in order
+    recomputes: tuple[str, ...]  # models whose numbers these change, by compression or another number format
     rounds_count: int
     runs_count: int
 
@@ -152,7 +153,7 @@ def _no_gain(found: Optimization, row: Row, new: RunMeasures, old: RunMeasures) 
         return f"changes nothing: as row {row.base} in all of this"
     change = column.change_text(new.values[column.name], old.values[column.name])
     if change not in ("=", "") and _is_gain(column, new, old):
-        return f"{column.title} {change}, less than the {percent(found.least_gain)} that make a step worth its trouble"
+        return f"{column.title} {change}, and less than {percent(found.least_gain)} is not worth a step"
     return f"{column.title} {'unchanged' if change in ('=', '') else change}"
 
 
@@ -205,7 +206,8 @@ def _expense(found: Optimization, row: Row) -> str:
 
 def _accuracy_note(found: Optimization, row: Row, measures: RunMeasures, length: int | None) -> str:
     """What is known of accuracies that are not known any more."""
-    lost = [name for name, one in measures.accuracies.items() if one.value is None and (was := found.baseline.accuracies.get(name)) and was.value is not None]
+    base = found.measures(row.base).accuracies
+    lost = [name for name, one in measures.accuracies.items() if one.value is None and (was := base.get(name)) and was.value is not None]
     if not lost:
         return ""
     several = len(measures.accuracies) > 1

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import string
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from device_models.units import format_quantity
 from sim.report.budgets import Verdict
-from sim.report.numbers import three_digits
-from sim.report.optimization_metrics import COLUMNS, Column, RunMeasures, budget_title, value_text
+from sim.report.numbers import percent, seconds, three_digits
+from sim.report.optimization_metrics import COLUMNS, Column, ModelProfile, RunMeasures, budget_title, value_text
 from sim.report.optimization_rows import BudgetKey, Optimization, Row, budgets_of, is_idle, reason, trades_of
 from sim.report.safe_text import printable, shortened
 from sim.report.sheet import Sheet
@@ -89,6 +90,7 @@ def _head(sheet: Sheet, found: Optimization) -> list[Text]:
         f"{', '.join(found.models)}: hold the budgets, then {'more' if found.column.higher_is_better else 'less'} {found.column.title}; accuracy falls {drop}"
     )
     lines = [first, *_wrapped(sheet, printable(what), 0)]
+    lines += [line for name, profile in found.baseline.profiles.items() for line in _wrapped(sheet, _profile_text(name, profile), 0)]
     reasons = dict.fromkeys(found.untouched.values())
     for why in reasons:
         names = [name for name, other in found.untouched.items() if other == why]
@@ -96,8 +98,16 @@ def _head(sheet: Sheet, found: Optimization) -> list[Text]:
     return lines
 
 
+def _profile_text(name: str, profile: ModelProfile) -> str:
+    """Where one inference of the baseline spends its time."""
+    shares = sorted(profile.units_s.items(), key=lambda one: -one[1])
+    units = ", ".join(f"{unit} {percent(taken_s / profile.alone_s, 2)}" for unit, taken_s in shares if profile.alone_s)
+    fallen = f"; {profile.fallback_kernels_count} of {profile.kernels_count} kernels not where they were wanted" if profile.fallback_kernels_count else ""
+    return f"{name} at first: {seconds(profile.alone_s)} an inference, {units}{fallen}"
+
+
 def _points(share: float) -> str:
-    return f"{100 * share:.2g} points"
+    return f"{100 * share:.2g} point{'' if round(100 * share, 2) == 1 else 's'}"
 
 
 def _budget_lines(sheet: Sheet, found: Optimization) -> list[Text]:
@@ -117,9 +127,24 @@ def _budget_lines(sheet: Sheet, found: Optimization) -> list[Text]:
 def _table(sheet: Sheet, found: Optimization, rows: Sequence[Row]) -> list[Text]:
     grid = _grid(sheet, found, rows)
     lines = _header(grid)
-    for row in rows:
-        lines += _row(sheet, found, row, grid)
+    groups = groupby(rows, lambda row: row.base + 1 if is_idle(found, row) else 0)
+    for changes_nothing, group in [(key, [*group]) for key, group in groups]:
+        lines += _idle(sheet, found, group) if changes_nothing else _rows(sheet, found, group, grid)
     return lines
+
+
+def _rows(sheet: Sheet, found: Optimization, rows: Iterable[Row], grid: _Grid) -> list[Text]:
+    return [line for row in rows for line in _row(sheet, found, row, grid)]
+
+
+def _idle(sheet: Sheet, found: Optimization, rows: Sequence[Row]) -> list[Text]:
+    """Rows one after the other that change nothing, in one."""
+    from rich.text import Text
+
+    numbers = f"{rows[0].number}-{rows[-1].number}" if len(rows) > 1 else str(rows[0].number)
+    name = f"{numbers:>{NUMBER}} {_MARKS[rows[0].fate]}  "
+    first, *more = _wrapped(sheet, "; ".join(row.label for row in rows), max(len(name), NUMBER + 4))
+    return [Text(name).append_text(first[len(name) :]), *more, *_wrapped(sheet, reason(found, rows[0]), NUMBER + 4, "dim")]
 
 
 def _grid(sheet: Sheet, found: Optimization, rows: Sequence[Row]) -> _Grid:
@@ -170,13 +195,13 @@ def _header(grid: _Grid) -> list[Text]:
 
 
 def _row(sheet: Sheet, found: Optimization, row: Row, grid: _Grid) -> list[Text]:
-    """Name, budgets, numbers, changes, and why; a row that changes nothing has no numbers of its own."""
+    """Name, budgets, numbers, changes, and why."""
     from rich.text import Text
 
     star = "*" if trades_of(found, row)[1] else " "
     name, style = f"{row.number:>{NUMBER}} {_MARKS[row.fate]}{star} ", _STYLES.get(row.fate, "")
     indent = len(name)
-    if row.measures is None or is_idle(found, row):
+    if row.measures is None:
         first = Text.assemble((name, style), (shortened(row.label, sheet.width - indent), style))
         return [first, *_wrapped(sheet, reason(found, row, NOTE), indent, "dim")]
     held = _held(row.measures, grid.budgets)
@@ -293,13 +318,15 @@ def _accuracy_lines(sheet: Sheet, found: Optimization) -> list[Text]:
         was = found.baseline.accuracies.get(name)
         changed = "" if was is None or (was.value, was.note) == (now.value, now.note) else f"{was.text} to "
         source = now.source if now.value is not None else now.note
-        loud = was is not None and was.value is not None and now.value is None
+        loud = now.value is None and ((was is not None and was.value is not None) or name.partition("@")[0] in found.recomputes)
         text = f"accuracy of {name}: {changed}{now.text}" + (f" ({source})" if source else "")
+        text += "; what was done to it may have cost any amount" if loud and not changed else ""
         lines += _wrapped(sheet, printable(text), 1, "bold red" if loud else "")
     return lines
 
 
 def _wrapped(sheet: Sheet, text: str, indent: int, style: str = "") -> list[Text]:
+    """Over as many lines as it takes; a text that begins with blanks keeps them."""
     from rich.text import Text
 
     return [Text(" " * indent + piece, style=style) for piece in textwrap.wrap(printable(text), max(sheet.width - indent, 20)) or [""]]

@@ -58,7 +58,7 @@ def _problems(error: Any, model: type[BaseModel], places: Places, below: Path) -
         choices = keys_literal(model, location, key)
         return [places.problem(path, f"missing key {key!r}: one of {', '.join(choices)}", at_key=True)]
     if kind == "union_tag_invalid":
-        key = error["ctx"]["discriminator"].strip("'")
+        key = error["ctx"]["discriminator"].strip("'").removesuffix("()")
         return [places.problem(_deeper(places, path, key), _choice(error["ctx"]["tag"], error["ctx"]["expected_tags"]))]
     if kind == "too_short" and given:
         return []  # pydantic counts only the entries that are right; the wrong ones have problems of their own

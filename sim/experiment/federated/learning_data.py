@@ -17,7 +17,10 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class ClientImages:
-    """Images ``[n, 64]`` and classes ``[n]`` to learn from; ``rows[clients, most]``: which of them each client has, the first ``counts[clients]`` of its row."""
+    """Images ``[n, 64]`` and classes ``[n]`` to learn from, and others held out.
+
+    ``rows[clients, most]``: which images each client has; the first ``counts[clients]`` of a row count.
+    """
 
     images: Values
     labels: Indices
@@ -64,12 +67,12 @@ def _shards(labels: Indices, per_client: int, clients: int, rng: np.random.Gener
 
 def _dirichlet(labels: Indices, alpha: float, clients: int, rng: np.random.Generator) -> list[Indices]:
     """Each client draws its images by classes of its own shares; of a class that is used up, nobody gets more."""
-    prior = np.bincount(labels, minlength=CLASSES) / len(labels)
+    usual = CLASSES * np.bincount(labels, minlength=CLASSES) / len(labels)
     left = [list(rng.permutation(np.flatnonzero(labels == kind))) for kind in range(CLASSES)]
     sizes = [len(part) for part in np.array_split(labels, clients)]
     parts = []
     for size in sizes:
-        shares = _shares(alpha * prior, rng)
+        shares = _shares(alpha * usual, rng)
         part = np.empty(size, dtype=np.int64)
         for place in range(size):
             there = np.array([len(images) for images in left], dtype=np.float64)

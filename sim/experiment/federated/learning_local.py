@@ -35,18 +35,18 @@ class Steps:
         return -(-counts // self.batch) * self.epochs
 
 
-def local_updates(shape: Shape, data: ClientImages, clients: Indices, starts: Values, how: Steps, rng: np.random.Generator) -> tuple[Values, Values]:
-    """What each client adds to the network it started from (``starts[clients, elements]``), and the loss of its first step, ``[clients]``."""
-    updates, losses = np.empty_like(starts), np.empty(len(clients))
+def local_updates(shape: Shape, data: ClientImages, clients: Indices, starts: Values, how: Steps, rng: np.random.Generator) -> Values:
+    """What each client adds to the network it started from, ``starts[clients, elements]``."""
+    updates = np.empty_like(starts)
     size = max(_MOST_NUMBERS // shape.elements, 1)
     for begin in range(0, len(clients), size):
         part = slice(begin, begin + size)
-        updates[part], losses[part] = _trained(shape, data, clients[part], starts[part], how, rng)
-    return updates, losses
+        updates[part] = _trained(shape, data, clients[part], starts[part], how, rng)
+    return updates
 
 
-def _trained(shape: Shape, data: ClientImages, clients: Indices, starts: Values, how: Steps, rng: np.random.Generator) -> tuple[Values, Values]:
-    rows, losses = starts.copy(), np.zeros(len(clients))
+def _trained(shape: Shape, data: ClientImages, clients: Indices, starts: Values, how: Steps, rng: np.random.Generator) -> Values:
+    rows = starts.copy()
     counts = data.counts[clients]
     numbers, in_epoch = how.number(counts), -(-counts // how.batch)
     optimizer = _OPTIMIZERS[how.optimizer](rows.shape)
@@ -61,13 +61,11 @@ def _trained(shape: Shape, data: ClientImages, clients: Indices, starts: Values,
         chosen = np.take_along_axis(order[active], np.where(there, places, 0), axis=1)
         images = data.rows[clients[active, None], chosen]
         shares = there / there.sum(axis=1, keepdims=True)
-        loss, slopes = shape.gradients(rows[active], data.images[images], data.labels[images], shares)
+        _, slopes = shape.gradients(rows[active], data.images[images], data.labels[images], shares)
         if how.proximal:
             slopes += how.proximal * (rows[active] - starts[active])
         rows[active] -= how.rate * optimizer.direction(active, slopes, step + 1)
-        if step == 0:
-            losses[active] = loss
-    return rows - starts, losses
+    return rows - starts
 
 
 def _shuffled(counts: Indices, width: int, rng: np.random.Generator) -> Indices:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sim.experiment.digits.data import CLASSES, PIXELS
 from sim.experiment.digits.network import initial
+from sim.scenario.federated.learning import weights_of
 
 Values = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -28,7 +29,7 @@ class Shape:
     @property
     def elements(self) -> int:
         """Weights and biases."""
-        return sum((wide + 1) * out for wide, out in pairwise(self.widths))
+        return weights_of(self.hidden)
 
     def layers(self, rows: Values) -> list[tuple[Values, Values]]:
         """Views of ``rows[networks, elements]``: weights ``[networks, out, in]`` and biases ``[networks, out]`` of each layer."""
@@ -56,7 +57,10 @@ class Shape:
         return values
 
     def gradients(self, rows: Values, images: Values, labels: Indices, shares: Values) -> tuple[Values, Values]:
-        """Loss ``[networks]`` and its derivatives ``[networks, elements]``: cross-entropy, each image weighted by ``shares[networks, n]``."""
+        """Loss ``[networks]`` and its derivatives ``[networks, elements]`` on ``images[networks, n, pixels]`` of classes ``labels[networks, n]``.
+
+        The loss is cross-entropy, each image weighted by ``shares[networks, n]``.
+        """
         values = self._activations(rows, images)
         logs = _log_softmax(values.pop())
         target = np.take_along_axis(logs, labels[:, :, None], axis=2)[:, :, 0]
@@ -72,13 +76,17 @@ class Shape:
                 flow = (flow @ layers[number][0]) * (values[number] > 0)
         return -(shares * target).sum(axis=1), found
 
+    def losses(self, row: Values, images: Values, labels: Indices) -> Values:
+        """Of one network on each of ``images[n, pixels]``, in nats."""
+        logs: Values = _log_softmax(self.logits(row[None], images[None])[0])
+        return -logs[np.arange(len(labels)), labels]
+
     def judged(self, row: Values, images: Values, labels: Indices) -> tuple[float, float]:
         """Accuracy, and mean loss in nats, of one network on ``images[n, pixels]``; not-a-number weights are right about nothing."""
         logits = self.logits(row[None], images[None])[0]
         if not np.isfinite(logits).all():
             return 0.0, float("inf")
-        loss = -_log_softmax(logits)[np.arange(len(labels)), labels].mean()
-        return float((logits.argmax(axis=1) == labels).mean()), float(loss)
+        return float((logits.argmax(axis=1) == labels).mean()), float(self.losses(row, images, labels).mean())
 
 
 def _log_softmax(values: Values) -> Values:

@@ -43,7 +43,9 @@ class Recorder:
         self._begins_s.append(attempt.begin_s.copy())
         self._counted.append(counted.copy())
         self._joules.append(attempt.spent_j(released_s))
-        self._bytes.append(attempt.up_bytes.copy())
+        # who is let go while it sends has sent its part
+        sending_s = np.maximum(attempt.up_end_s - attempt.work_end_s, 1e-12)
+        self._bytes.append(attempt.up_bytes * np.clip((released_s - attempt.work_end_s) / sending_s, 0.0, 1.0))
 
     def in_step(self, ledger: Ledger) -> list[LearningRound]:
         """Of synchronous rounds: each was told at once, and all of its clients had the network there was."""

@@ -11,6 +11,7 @@ from sim.scenario.federated.model import UpdateCompression
 
 Values = NDArray[np.float64]
 Indices = NDArray[np.int64]
+_MOST_NUMBERS = 4_000_000  # at once, 32 MB
 
 
 def clipped(updates: Values, norm: float) -> Values:
@@ -42,8 +43,14 @@ def largest(updates: Values, number: int) -> Values:
 
 def sketched(updates: Values, rows: int, columns: int, rng: np.random.Generator) -> Values:
     """What a count sketch says of each row (Charikar, Chen and Farach-Colton, ICALP 2002): for each element the median of its counters."""
-    count, elements = updates.shape
-    places, signs = rng.integers(0, columns, (rows, elements)), rng.choice((-1.0, 1.0), (rows, elements))
+    places, signs = rng.integers(0, columns, (rows, updates.shape[1])), rng.choice((-1.0, 1.0), (rows, updates.shape[1]))
+    size = max(_MOST_NUMBERS // (rows * max(updates.shape[1], columns)), 1)
+    parts = [_read(updates[begin : begin + size], places, signs, columns) for begin in range(0, len(updates), size)]
+    return np.concatenate(parts)
+
+
+def _read(updates: Values, places: Indices, signs: Values, columns: int) -> Values:
+    rows, (count, elements) = len(places), updates.shape
     read = np.empty((rows, count, elements))
     for row in range(rows):
         owner = (np.arange(count)[:, None] * columns + places[row]).ravel()

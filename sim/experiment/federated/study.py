@@ -76,7 +76,9 @@ class FederatedExperiment:
         losses = AssumedLosses(float(study.losses.spread), float(study.losses.decline))
         costs = self.costs
         plan = Plan(wire, costs.backbone, selection, self.server, costs.server_work, losses, stream(seed, "losses"), costs.threshold)
-        plan.watch, plan.progress = (watch, progress) if learning is None else (learning.watching(watch), learning.simulating(progress))
+        plan.watch, plan.progress = watch, progress
+        if learning is not None:
+            plan.watch, plan.selection = learning.watching(watch), learning.selecting(selection)
         pool = Pool(workforce, wire, stream(seed, "selection"))
         ledger, end_s = run_rounds(study.rounds, workforce, pool, plan, self.edge)
         cpu_s = time.process_time() - begun_s

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from device_models.compute import kernel_seconds, max_frequency_hz
 from device_models.spec import RADIO, DeviceSpec
 from sim.compiler.program import Program
@@ -13,7 +11,7 @@ from sim.errors import EdgesimError
 from sim.runtime.deployment import Deployment
 from sim.runtime.engine import Engine
 from sim.scenario.model import Scenario
-from sim.trace import Status
+from sim.trace import Status, Trace
 
 _RUNS = 9
 _PAUSE_S = 1.0137  # long enough for clocks to have come down, and no multiple of a governor's period
@@ -23,7 +21,7 @@ _SLACK = 4.0  # of the time between runs, on the time of one at the highest cloc
 
 @dataclass(frozen=True)
 class Cost:
-    """One run: seconds, and joules above the device's idle power: switching of the units it ran on and its memory traffic."""
+    """One run: seconds, and what the device's energy, radios apart, is higher by than if it had done nothing, J."""
 
     seconds: float
     joules: float
@@ -33,7 +31,7 @@ def idle_power_w(device: DeviceSpec) -> float:
     """The device's power at the default ambient while it does nothing, W; radios apart."""
     scenario = _scenario(device, _IDLE_S, _IDLE_S, 1).model_copy(update={"workloads": {}})
     trace = Engine(scenario, device, Deployment((), {}, ()), power_rows=1).run()
-    return sum(joules for name, joules in trace.energy_j.items() if not name.startswith(RADIO)) / trace.end_s
+    return _joules(trace) / trace.end_s
 
 
 def warm_cost(program: Program, device: DeviceSpec) -> Cost:
@@ -44,14 +42,23 @@ def warm_cost(program: Program, device: DeviceSpec) -> Cost:
     once_s = sum(segment.entry_s + float(kernel_seconds(segment.costs, max_frequency_hz(device, segment.unit)).sum()) for segment in program.segments)
     for slack in (_SLACK, 20 * _SLACK):
         period_s = slack * (once_s + program.first_inference_s / _RUNS) + _PAUSE_S
-        scenario = _scenario(device, period_s, period_s * (_RUNS + 1), _RUNS)
-        trace = Engine(scenario, device, Deployment((program,), {"task": [0]}, (True,)), power_rows=1).run()
-        requests, energies = trace.requests.columns(), trace.request_energy.columns()
+        trace = _run(program, device, period_s, _RUNS)
+        requests = trace.requests.columns()
         if (requests["status"] == Status.DONE).sum() == _RUNS:
             warm = requests["request"] > requests["request"].min()  # the first one is a first inference
-            joules = energies["energy_j"][np.isin(energies["request"], requests["request"][warm])]
-            return Cost(float((requests["end_s"] - requests["start_s"])[warm].mean()), float(joules.mean()))
+            joules = (_joules(trace) - _joules(_run(program, device, period_s, 1))) / (_RUNS - 1)
+            return Cost(float((requests["end_s"] - requests["start_s"])[warm].mean()), joules)
     raise EdgesimError(f"{program.name} does not come to an end on {device.name}")
+
+
+def _run(program: Program, device: DeviceSpec, period_s: float, runs: int) -> Trace:
+    """So many runs, in a time that is always the same."""
+    scenario = _scenario(device, period_s, period_s * (_RUNS + 1), runs)
+    return Engine(scenario, device, Deployment((program,), {"task": [0]}, (True,)), power_rows=1).run()
+
+
+def _joules(trace: Trace) -> float:
+    return sum(joules for name, joules in trace.energy_j.items() if not name.startswith(RADIO))
 
 
 def _scenario(device: DeviceSpec, period_s: float, duration_s: float, count: int) -> Scenario:

@@ -19,7 +19,7 @@ def combinations_count(steps: Sequence[Step]) -> int:
 
 
 def exhaustive(bench: Bench[M]) -> Search[M]:
-    """The best of all combinations; of equal ones that with the fewest steps. Raises EdgesimError where they are too many."""
+    """The best of all combinations; of equal ones that with the fewest steps, then the latest of them. Raises EdgesimError where they are too many."""
     count = combinations_count(bench.steps)
     if count > MAX_COMBINATIONS:
         what = f"{count:,} combinations of the techniques; at most {MAX_COMBINATIONS} are tried one by one: list fewer, or take the ladder or a beam"
@@ -36,7 +36,7 @@ def beam(bench: Bench[M], width: int) -> Search[M]:
         wider = [with_choice(choice, position, number) for choice in going for number in numbers]
         wider = [choice for choice in wider if _fits(bench, choice)]
         seen |= dict.fromkeys(wider)
-        going = sorted(bench.admissible(wider), key=lambda choice: (bench.score(choice), size_of(choice)))[:width]
+        going = sorted(bench.admissible(wider), key=lambda choice: (bench.score(choice), size_of(choice), choice))[:width]
     return _searched(bench, list(seen))
 
 
@@ -46,7 +46,7 @@ def _fits(bench: Bench[M], choice: Choice) -> bool:
 
 def _searched(bench: Bench[M], choices: list[Choice]) -> Search[M]:
     """The search that tried these."""
-    winner = min(bench.admissible(choices), key=lambda choice: (bench.score(choice), size_of(choice)))
+    winner = min(bench.admissible(choices), key=lambda choice: (bench.score(choice), size_of(choice), choice))
     tried = [bench.first(), *(_judged(bench, choice, winner) for choice in choices if choice != bench.baseline)]
     return Search(bench.steps, tuple(tried), winner, 1)
 

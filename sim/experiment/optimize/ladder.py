@@ -8,7 +8,7 @@ from sim.experiment.optimize.search import Bench, Fate, M, Search, Tried
 from sim.experiment.optimize.techniques import Choice, size_of, with_choice
 
 MAX_ROUNDS = 10
-_HOPELESS = 1.05  # what costs so many times what it was compared with is not tried again on top of other steps
+_HOPELESS = 1.02  # what costs so many times what it was compared with is not tried again on top of other steps
 
 
 def ladder(bench: Bench[M]) -> Search[M]:

@@ -20,6 +20,7 @@ from sim.scenario.known import Known
 from sim.scenario.loading import LoadedScenario, load_scenario
 from sim.trace import Trace
 
+_MOST_TRACES = 16  # a long run's takes tens of megabytes
 # what of a model the run itself looks at; all else of it is in its program
 _AT_RUN_TIME = ("load", "serving", "exits", "last", "part", "training")
 _NOT_AT_RUN_TIME = {"name", "description", "device", "models", "runtime", "budgets", "optimize"}
@@ -58,6 +59,8 @@ class Trials(Generic[M]):
         experiment = prepare(loaded, self.programs.setdefault(place, {}))
         key = _run_key(experiment, device)
         if key not in self.traces:
+            while len(self.traces) >= _MOST_TRACES:
+                del self.traces[next(iter(self.traces))]
             self.traces[key] = experiment.run().trace
         return Result(loaded, experiment.programs, self.traces[key], loaded.scenario.seed, 0.0, 0.0)
 

@@ -18,7 +18,7 @@ from sim.fleet.federated.pool import Pool
 from sim.scenario.federated.model import Asynchronous
 
 _CHECK_IN_S = 60.0  # a place that found nobody looks again
-_MOST_LOOKS = 10_000
+_MOST_LOOKS = 10_000  # without a step forward in time
 _NOBODY = -1
 _MOST_AT_ONCE = 8192
 _CROWDED = 4  # with fewer clients for each place, who has just come free matters: one at a time
@@ -124,7 +124,8 @@ class AsynchronousRounds:
         assert busy is not None
         times_s = np.minimum(done.end_s, done.stop_s)
         real = done.clients >= 0
-        self._vain = 0 if real.any() else self._vain + len(real)
+        forward = bool(real.any()) and float(times_s[-1]) > self.now_s
+        self._vain = 0 if forward else self._vain + len(real)
         self.ledger.waited_s += _CHECK_IN_S * int((~real).sum())
         done, times_s = done.of(real), times_s[real]
         busy[done.clients] = False

@@ -119,7 +119,8 @@ class Workforce:
         charged = self._charging(clients[asked], moments_s)
         if not of.only_charging:
             low = np.flatnonzero(~charged)
-            charged[low] = self.charge_ratio(clients[asked[low]], now_s if np.ndim(now_s) == 0 else np.asarray(moments_s)[low]) >= of.least_charge
+            ratio = self.charge_ratio(clients[asked[low]], now_s if np.ndim(now_s) == 0 else np.asarray(moments_s)[low])
+            charged[low] = (ratio > 0) & (ratio >= of.least_charge)  # a phone whose battery is empty is off
         there[asked] = charged
         return there
 

@@ -63,6 +63,7 @@ class HierarchicalRounds(SynchronousRounds):
             work_j += self.edge.joules(work) * (answered > 0)
         arrived_s = self._backbone(closed_s[sent], self.plan.wire.upload_bytes, self.to_server, self.plan.backbone.up_bytes_per_s)
         end_s = max(float(arrived_s.max(initial=0.0)), float(closed_s.max()))
+        released_s = np.maximum(released_s, attempt.begin_s)  # the deadline may pass before the model is at the edge
         return Answers(attempt, Close(end_s, released_s, counted), int(sent.sum()), work_j)
 
     def _sent(self, answers: Answers) -> int:

@@ -14,7 +14,7 @@ from sim.fleet.federated.plan import Plan
 from sim.fleet.federated.pool import Pool
 from sim.scenario.federated.model import Hierarchical, Synchronous
 
-_MOST_WAITS = 10_000  # looks in vain, one after the other, before it is plain that nobody ever comes
+_MOST_WAITS = 2_000  # looks in vain, one after the other, before it is plain that nobody ever comes
 _MOST_TRIES = 20  # rounds begun for each that is wanted, before it is plain that none succeeds
 _EPSILON = 1e-9
 

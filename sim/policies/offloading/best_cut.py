@@ -17,4 +17,6 @@ class BestCut(OffloadingPolicy):
     energy_weight = 0.0
 
     def choose(self, task: TaskView) -> int:
-        return min((option.latency_s + self.energy_weight * option.energy_j, index) for index, option in enumerate(task.options))[1]
+        weight = self.energy_weight
+        costs = [option.latency_s + (weight * option.energy_j if weight else 0.0) for option in task.options]
+        return costs.index(min(costs))

@@ -23,7 +23,7 @@ def check_federated(context: StudyContext) -> Iterable[Problem]:
     for choice in devices:
         if choice.value is not None:
             yield from resolve_device(choice.value, context.places.part(choice.path, ("device",)), context.directory, context.known)[1]
-    findings = (*_model(context, study.get("model")), *_shares(study), *_cohort(study), *_policies(context, study), *learning_findings(study))
+    findings = (*_model(context, study.get("model")), *_shares(study), *_cohort(study), *_needs(study), *_policies(context, study), *learning_findings(study))
     yield from (context.places.problem(one.path, one.what, at_key=one.at_key) for one in findings)
 
 
@@ -39,6 +39,21 @@ def _model(context: StudyContext, model: Raw) -> Iterator[Finding]:
             yield Finding(option.path, what)
 
 
+def _needs(study: Raw) -> Iterator[Finding]:
+    """Parts that need another."""
+    model, population = study.get("model"), study.get("population")
+    if isinstance(model.value, dict) and model.get("training").value is None:
+        yield Finding(model.path, "clients train it, so it needs training, such as training: {optimizer: sgd, batch: 16}", at_key=True)
+    if population.get("only_charging").value is True and population.get("battery").value is None:
+        yield Finding(population.get("only_charging").path, "when clients charge is said under battery; battery: {} takes the defaults")
+    if study.get("rounds").get("kind").text() != "asynchronous":
+        return
+    for key in ("up", "down"):
+        if study.get("server").get(key).value is not None:
+            what = "asynchronous rounds do not share the server's links: leave it out, or take synchronous rounds"
+            yield Finding(study.get("server").get(key).path, what, at_key=True)
+
+
 def _shares(study: Raw) -> Iterator[Finding]:
     groups = study.get("population").get("devices")
     shares = [group.get("share").quantity("ratio") for _, group in groups.items()]
@@ -49,7 +64,7 @@ def _shares(study: Raw) -> Iterator[Finding]:
 
 def _cohort(study: Raw) -> Iterator[Finding]:
     rounds, count = study.get("rounds"), study.get("population").get("count").whole()
-    if count is None:
+    if count is None or count < 1:
         return
     asynchronous = rounds.get("kind").text() == "asynchronous"
     wanted = rounds.get("concurrency" if asynchronous else "clients")

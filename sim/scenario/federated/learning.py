@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -9,7 +11,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from device_models.figure import Figure, Quantity
 from sim.scenario.part import Part, Whole
 
-DIGITS_CLASSES = 10
+DIGITS_PIXELS, DIGITS_CLASSES = 64, 10
 DIGITS_TRAINED = 1078  # of 1,797 images, 60 % to train on; the others are held out
 _MOST_LAYERS = 4
 
@@ -20,11 +22,16 @@ _Norm = Annotated[Figure, Quantity("count", gt=0, le=1e9)]
 _Noise = Annotated[Figure, Quantity("count", ge=0, le=1e6)]
 
 
+def weights_of(hidden: Sequence[int]) -> int:
+    """Weights and biases of dense layers of these widths between pixels and classes."""
+    return sum((wide + 1) * out for wide, out in pairwise((DIGITS_PIXELS, *hidden, DIGITS_CLASSES)))
+
+
 class DirichletSplit(Part):
-    """Clients with as many images each, whose classes follow a Dirichlet distribution (Hsu, Qi and Brown, arXiv:1909.06335, 2019)."""
+    """Clients with as many images each; shares of their classes follow a Dirichlet distribution (Hsu, Qi and Brown, arXiv:1909.06335, 2019)."""
 
     kind: Literal["dirichlet"]
-    alpha: _Alpha = Field(description="concentration: 0.1 is one or two classes each, 100 nearly all alike")
+    alpha: _Alpha = Field(description="concentration of each class: 0.1 is one or two classes a client, 100 nearly all alike")
 
 
 class ShardSplit(Part):
@@ -62,6 +69,11 @@ class Learning(Part):
     )
     clip: _Norm | None = Field(default=None, description="with privacy: Euclidean norm that no update exceeds")
     noise_multiplier: _Noise = Field(default=Figure(0.0), description="with privacy: standard deviation of the noise by clip")
+
+    @property
+    def weights(self) -> int:
+        """Of the network that learns, biases included."""
+        return weights_of(self.hidden)
 
     @model_validator(mode="after")
     def _in_order(self) -> Learning:

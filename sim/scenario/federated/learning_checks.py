@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sim.scenario.federated.learning import DIGITS_TRAINED
+from sim.scenario.federated.learning import DIGITS_TRAINED, weights_of
 from sim.scenario.known import Finding
 from sim.scenario.raw import Raw
 
+_MOST_NUMBERS = 40_000_000  # 320 MB
 _WHOLE = {"loss": "cross_entropy", "trainable": "all"}
 
 
@@ -17,6 +18,7 @@ def learning_findings(study: Raw) -> Iterator[Finding]:
     if learning.value is None:
         return
     yield from _data(study, learning)
+    yield from _size(study, learning)
     yield from _training(study.get("model").get("training"))
     yield from _privacy(study, learning)
     yield from _budgets(study)
@@ -35,6 +37,21 @@ def _data(study: Raw, learning: Raw) -> Iterator[Finding]:
     elif split.get("kind").text() == "shards" and number * shards > DIGITS_TRAINED:
         what = f"{number} clients x {shards} shards are {number * shards}, but there are {DIGITS_TRAINED} images to make them of; take fewer"
         yield Finding(split.get("per_client").path if split.get("per_client").value is not None else split.path, what)
+
+
+def _size(study: Raw, learning: Raw) -> Iterator[Finding]:
+    """Updates of all answers of a round are held at once, and remainders of all clients where compression leaves some."""
+    widths, count = [entry.whole() for entry in learning.get("hidden").entries()], study.get("population").get("count").whole()
+    if count is None or count > DIGITS_TRAINED or not all(width is not None and width > 0 for width in widths):
+        return
+    rounds, weights = study.get("rounds"), weights_of([width for width in widths if width is not None])
+    if rounds.get("kind").text() == "asynchronous":
+        answers = min(rounds.get("buffer").whole() or count, _MOST_NUMBERS)
+    else:
+        answers = count
+    if weights * answers > _MOST_NUMBERS:
+        what = f"{answers} updates of {weights} weights are more than {_MOST_NUMBERS // 1_000_000} M numbers at once; take narrower layers or fewer clients"
+        yield Finding(learning.get("hidden").path, what)
 
 
 def _training(training: Raw) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from device_models.figure import Figure, Quantity
+from sim.scenario.federated.kinds import by_kind
 from sim.scenario.federated.learning import Learning
 from sim.scenario.federated.population import Bandwidth, ClientCount, Population
 from sim.scenario.model import DeviceChoice, ModelUse
@@ -112,14 +113,9 @@ class Asynchronous(_Rounds):
     staleness: Annotated[Whole, Field(ge=0)] | None = Field(default=None, description="answers to models older than so many versions are lost")
 
 
-def _rounds_tag(raw: Any) -> str:
-    kind = raw.get("kind", "synchronous") if isinstance(raw, dict) else getattr(raw, "kind", "synchronous")
-    return kind if kind in ("hierarchical", "asynchronous") else "synchronous"
-
-
 RoundsChoice = Annotated[
     Annotated[Synchronous, Tag("synchronous")] | Annotated[Hierarchical, Tag("hierarchical")] | Annotated[Asynchronous, Tag("asynchronous")],
-    Discriminator(_rounds_tag),
+    Discriminator(by_kind("synchronous")),
 ]
 
 
@@ -185,7 +181,9 @@ class FederatedBudgets(Part):
     energy_per_client_j: Energy | None = Field(default=None, alias="energy_per_client", description="mean of a client in a round, at most")
     staleness_mean: Annotated[Figure, Quantity("count", ge=0)] | None = Field(default=None, description="mean age of answers in versions, at most")
     accuracy: Probability | None = Field(default=None, description="with learning: of the last network on images held out, at least")
-    time_to_accuracy_s: PositiveTime | None = Field(default=None, alias="time_to_accuracy", description="with learning: until that accuracy is reached, at most")
+    time_to_accuracy_s: PositiveTime | None = Field(
+        default=None, alias="time_to_accuracy", description="with learning: until that accuracy is reached, at most"
+    )
 
 
 class Federated(Part):
@@ -206,12 +204,6 @@ class Federated(Part):
     losses: AssumedLosses = Field(default=AssumedLosses(), description="what selections that look at losses are told")
     learning: Learning | None = Field(default=None, description="real training in the rounds: {split: {kind: dirichlet, alpha: 0.3}}; time only if absent")
     budgets: FederatedBudgets = FederatedBudgets()
-
-    @model_validator(mode="after")
-    def _trains(self) -> Federated:
-        if self.model.training is None:
-            raise ValueError("model: clients train it, so it needs training, such as training: {optimizer: sgd, batch: 16}")
-        return self
 
 
 class FederatedStudy(Study):

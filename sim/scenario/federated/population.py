@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from device_models.figure import Figure, Quantity
+from sim.scenario.federated.kinds import by_kind
 from sim.scenario.model import DeviceChoice, RadioChoice, Temperature
 from sim.scenario.part import Name, Part, PositiveTime, Probability, Time, Whole
 
@@ -38,14 +39,17 @@ class MeasuredFactors(Part):
     data: Literal["flhetbench_resnet"] = Field(default="flhetbench_resnet", description="published latencies of a training step on about 900 phone models")
 
 
-def _kind_tag(raw: Any) -> str:
-    kind = raw.get("kind") if isinstance(raw, dict) else getattr(raw, "kind", None)
-    return "a number" if not isinstance(raw, dict) and kind is None else f"kind {kind}" if kind == "measured" else "kind lognormal"
+_distribution = by_kind("lognormal")
+
+
+def kind(raw: Any) -> str:
+    """Of factors: a mapping without a kind is a distribution, what is neither that nor one of the types a number."""
+    return _distribution(raw) if isinstance(raw, dict | MeasuredFactors | FactorSpread) else "a number"
 
 
 FactorChoice = Annotated[
-    Annotated[_Factor, Tag("a number")] | Annotated[MeasuredFactors, Tag("kind measured")] | Annotated[FactorSpread, Tag("kind lognormal")],
-    Discriminator(_kind_tag),
+    Annotated[_Factor, Tag("a number")] | Annotated[MeasuredFactors, Tag("measured")] | Annotated[FactorSpread, Tag("lognormal")],
+    Discriminator(kind),
 ]
 
 
@@ -84,12 +88,7 @@ class MeasuredLinks(Part):
     )
 
 
-def _links_tag(raw: Any) -> str:
-    kind = raw.get("kind") if isinstance(raw, dict) else getattr(raw, "kind", None)
-    return "measured links" if kind == "measured" else "stated links"
-
-
-LinkChoice = Annotated[Annotated[StatedLinks, Tag("stated links")] | Annotated[MeasuredLinks, Tag("measured links")], Discriminator(_links_tag)]
+LinkChoice = Annotated[Annotated[StatedLinks, Tag("stated")] | Annotated[MeasuredLinks, Tag("measured")], Discriminator(by_kind("stated"))]
 
 
 class Sessions(Part):
@@ -112,13 +111,6 @@ class AlwaysThere(Part):
     """No client ever leaves."""
 
     kind: Literal["always"]
-
-
-def _sessions_tag(raw: Any) -> str:
-    if isinstance(raw, AlwaysThere) or raw == "always":
-        return "always"
-    kind = raw.get("kind") if isinstance(raw, dict) else getattr(raw, "kind", None)
-    return {"measured": "measured sessions", "always": "always"}.get(str(kind), "sessions")
 
 
 class ClientBattery(Part):
@@ -166,15 +158,9 @@ class Population(Part):
     links: LinkChoice = Field(description="{up: 5 Mbit/s, down: 20 Mbit/s, sigma: 0.5} or {kind: measured, data: flash}")
     radio: RadioChoice | None = Field(default=None, description="a radio of the catalogue or a description; no radio energy if absent")
     availability: Annotated[
-        Annotated[Sessions, Tag("sessions")] | Annotated[MeasuredSessions, Tag("measured sessions")] | Annotated[AlwaysThere, Tag("always")],
-        Discriminator(_sessions_tag),
+        Annotated[Sessions, Tag("sessions")] | Annotated[MeasuredSessions, Tag("measured")] | Annotated[AlwaysThere, Tag("always")],
+        Discriminator(by_kind("sessions")),
     ] = Field(default=AlwaysThere(kind="always"), description="{fraction: 10 %, session: 30 min}, {kind: measured}; {kind: always} if absent")
     battery: ClientBattery | None = Field(default=None, description="{} counts the devices' batteries; not looked at if absent")
     only_charging: bool = Field(default=False, description="clients take part only while they charge; needs battery")
     failures_s: PositiveTime | None = Field(default=None, alias="failures", description="mean time until the network of a client that takes part fails")
-
-    @model_validator(mode="after")
-    def _can_charge(self) -> Population:
-        if self.only_charging and self.battery is None:
-            raise ValueError("only_charging needs battery: when clients charge is said there; battery: {} takes the defaults")
-        return self

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from device_models.spec import DeviceSpec
-from sim.errors import Problem
+from sim.errors import EdgesimError, Problem
+from sim.scenario.arrival_trace import read_arrival_trace
 from sim.scenario.device_file import resolve_device
-from sim.scenario.files import is_model_file
+from sim.scenario.files import is_model_file, missing_file
 from sim.scenario.known import Finding, near, unknown_name
 from sim.scenario.positions import Path
 from sim.scenario.raw import Raw
@@ -21,8 +22,25 @@ def check_fleet(context: StudyContext) -> Iterable[Problem]:
         for _, entry in fleet.get(kind).items():
             choice = entry.get("device")
             yield from fleet_device(context, choice.path, choice.value)[1]
-    findings = (*_models(context, fleet), *_tasks(context, fleet), *_links(fleet), *_ways(fleet), *_hand_overs(fleet), *_full(fleet))
+    findings = (*_models(context, fleet), *_tasks(context, fleet), *_links(fleet), *_ways(fleet), *_hand_overs(fleet), *_full(fleet), *_whole(fleet))
     yield from (context.places.problem(one.path, one.what, at_key=one.at_key) for one in findings)
+    for _, task in fleet.get("tasks").items():
+        yield from _arrival_file(context, task.get("arrival"))
+
+
+def _arrival_file(context: StudyContext, arrival: Raw) -> Iterable[Problem]:
+    """What is wrong with recorded arrivals, with the file's own lines."""
+    file = arrival.get("file").text()
+    if arrival.get("kind").text() != "trace" or file is None:
+        return
+    path = context.directory / file
+    if problem := missing_file(path):
+        yield context.places.problem((*arrival.path, "file"), problem)
+        return
+    try:
+        read_arrival_trace(path, arrival.get("column").text() or "time_s")
+    except EdgesimError as error:
+        yield from error.problems
 
 
 def fleet_device(context: StudyContext, path: Path, choice: object) -> tuple[DeviceSpec | None, list[Problem]]:
@@ -122,6 +140,9 @@ def _hand_overs(fleet: Raw) -> Iterator[Finding]:
         for entry in group.get("hand_overs").entries():
             to, beside = entry.get("to"), neighbours.get(name, set())
             node = to.text()
+            outage_s, every_s = entry.get("outage").quantity("time"), entry.get("every").quantity("time")
+            if outage_s and every_s is not None and every_s <= outage_s:
+                yield Finding(entry.get("every").path, f"the outage lasts {outage_s:g} s and comes again after {every_s:g} s: nothing would ever pass")
             if node is not None and node not in beside:
                 yield Finding(to.path, f"no link leads from {name!r} to {node!r}; {near(node, sorted(beside))}")
             elif node is not None:
@@ -129,6 +150,17 @@ def _hand_overs(fleet: Raw) -> Iterator[Finding]:
                 reached[node] = found & servers
                 if missing := set().union(*reached.values()) - reached[node]:
                     yield Finding(to.path, f"no way leads by {node!r} to server {', '.join(map(repr, sorted(missing)))}, which the group reaches otherwise")
+
+
+def _whole(fleet: Raw) -> Iterator[Finding]:
+    """Names of nodes, which groups and servers share, and the times of the run."""
+    groups = fleet.get("devices").keys()
+    for name, server in fleet.get("servers").items():
+        if name in groups:
+            yield Finding(server.path, f"{name!r} is a group of devices already; links could not tell the two apart, take another name", at_key=True)
+    duration_s, warmup_s = fleet.get("duration").quantity("time"), fleet.get("warmup").quantity("time")
+    if duration_s and warmup_s is not None and warmup_s >= duration_s:
+        yield Finding(fleet.get("warmup").path, f"{warmup_s:g} s is not before the end of the run ({duration_s:g} s), no task would count")
 
 
 def _full(fleet: Raw) -> Iterator[Finding]:

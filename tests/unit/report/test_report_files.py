@@ -16,7 +16,7 @@ from sim.report.budgets import judge
 from sim.report.metrics import measure
 from sim.report.metrics_json import SCHEMA, result_data, result_text
 from sim.report.quantities import described, flattened
-from sim.report.scenario_yaml import scenario_text
+from sim.report.scenario_yaml import moved_paths, scenario_text
 from sim.report.tables_csv import write_tables
 from sim.scenario.model import Scenario
 from sim.scenario.yaml_source import parse_yaml
@@ -117,3 +117,23 @@ def test_paths_of_a_written_scenario_lead_to_the_same_files(scenario_data: dict[
     assert data["device"] == "../here/boards/mine.yaml"
     assert data["models"]["detector"]["source"] == "../here/models/net.onnx"
     assert data["workloads"]["voice"]["arrival"]["file"] == "../here/times.csv"
+
+
+def test_what_moves_with_a_scenario(scenario_data: dict[str, Any], tmp_path: Path) -> None:
+    scenario_data["models"]["detector"] = {
+        "source": "net.onnx",
+        "compress": [{"prune": {"sparsity": "50 %"}}, {"quantize": {"calibration": "samples.npz"}}],
+        "accuracy": {"dataset": str(tmp_path / "data.npz")},
+    }
+    scenario_data["models"]["spikes"] = {"source": "mobilenet_v2", "compress": [{"to_spiking": {"timesteps": 8, "calibration": "samples.npz"}}]}
+    scenario_data["optimize"] = {"techniques": [{"compress": {"quantize": {"calibration": "samples.npz"}}}, {"compress": [{"cluster": {"bits": 4}}]}]}
+    scenario_data["workloads"]["voice"]["pipeline"] = [{"generate": "talk", "prompt": {"kind": "trace", "file": "tokens.csv"}, "output": 8}]
+    scenario = Scenario.model_validate(scenario_data)
+    assert moved_paths(scenario, tmp_path, tmp_path / "out") == {
+        ("models", "detector", "source"): "../net.onnx",
+        ("models", "detector", "compress", 1, "quantize", "calibration"): "../samples.npz",
+        ("models", "spikes", "compress", 0, "to_spiking", "calibration"): "../samples.npz",
+        ("optimize", "techniques", 0, "compress", "quantize", "calibration"): "../samples.npz",
+        ("workloads", "voice", "pipeline", 0, "prompt", "file"): "../tokens.csv",
+    }
+    assert moved_paths(scenario, tmp_path, tmp_path) == {}
