@@ -139,6 +139,8 @@ class Server:
     def _ready_batch(self) -> list[tuple[ServedWork, Done, float]]:
         """That of the oldest task if it has waited long enough, else of the first kind of work that fills one; empty for neither. It stays in the queue."""
         oldest = self._queue[0]
+        if self.plan.max_batch == 1:
+            return [oldest]
         is_due = oldest[2] + self.plan.max_delay_s <= self.clock._now
         batches: dict[int, list[tuple[ServedWork, Done, float]]] = {}
         for entry in self._queue:

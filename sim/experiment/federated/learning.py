@@ -21,7 +21,7 @@ from sim.fleet.federated.population import Population
 from sim.policies.aggregation import AggregationRule
 from sim.policies.aggregation.fedprox import FedProx
 from sim.policies.client_selection import CLIENT_SELECTION, ClientSelection, SelectionView
-from sim.scenario.federated.model import Asynchronous, Federated, Hierarchical, Privacy, UpdateCompression
+from sim.scenario.federated.model import Asynchronous, Federated, Hierarchical, Privacy
 from sim.workload.streams import stream
 
 Values = NDArray[np.float64]
@@ -108,7 +108,7 @@ def learning_run(study: Federated, rule: AggregationRule, batch: int, seed: int)
             float(rule.mu) if isinstance(rule, FedProx) else 0.0,
         ),
         rule,
-        Sender(_compression(study), count, shape.elements, stream(seed, "learning/sketch")),
+        Sender(study.update_compression, count, shape.elements, stream(seed, "learning/sketch")),
         stream(seed, "learning/batches"),
         stream(seed, "learning/noise"),
         float(learning.server_rate),
@@ -132,10 +132,3 @@ def learning_notes(study: Federated, elements: int) -> tuple[str, ...]:
     if isinstance(study.rounds, Asynchronous) and chosen().learns:
         notes.append("learning: in asynchronous rounds the selection is told assumed losses, not those of the network that learns")
     return tuple(notes)
-
-
-def _compression(study: Federated) -> UpdateCompression | None:
-    choice = study.compression
-    if isinstance(choice, UpdateCompression):
-        return choice
-    return None if choice == "none" else UpdateCompression(kind=choice)

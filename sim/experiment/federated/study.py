@@ -12,7 +12,6 @@ import numpy as np
 from device_models.figure import Figure
 from device_models.radio import RadioSpec
 from device_models.spec import DeviceSpec
-from sim.compiler.program import Program
 from sim.errors import EdgesimError, Problem
 from sim.experiment.federated.code_rates import code_rates
 from sim.experiment.federated.draw_population import draw_population
@@ -28,6 +27,7 @@ from sim.fleet.federated.population import ClientRadio, Group
 from sim.fleet.federated.result import FederatedResult
 from sim.fleet.federated.runs import run_rounds
 from sim.fleet.federated.training_time import TrainingTable, TrainingTimes
+from sim.graph.ir import Graph
 from sim.policies.aggregation import AGGREGATION
 from sim.policies.client_selection import CLIENT_SELECTION
 from sim.policies.tunables import Tunables
@@ -112,24 +112,13 @@ def prepare_federated(loaded: LoadedStudy) -> FederatedExperiment:
     """Compile the training step for every type of device, and time it there. Raises EdgesimError for all that cannot be trained or does not fit."""
     cpu_s, study, problems = time.process_time(), federated_of(loaded), list[Problem]()
     devices = {name: _device(loaded, ("federated", "population", "devices", name), entry.device) for name, entry in study.population.devices.items()}
-    programs = dict[str, Program]()
     with collected(problems, loaded.places, ("federated", "model")):
         graph = model_graph(_scenario(loaded, next(iter(devices.values()))), study.model, study.model.source or _MODEL)
     if problems:
         raise EdgesimError(problems)
-    batch, elements = _batch(study, graph.inputs and graph.tensors[graph.inputs[0]].shape), int(graph.notes["training"]["trained"])
-    steps, compiled, tables = _most_steps(study, batch), dict[tuple[str, str], tuple[Program, TrainingTable]](), list[TrainingTable]()
-    for name, device in devices.items():
-        ambient_c = study.population.devices[name].ambient_c
-        key = (device.model_dump_json(), repr(ambient_c))
-        with collected(problems, loaded.places, ("federated", "population", "devices", name)):
-            if key not in compiled:
-                program = Programs(_scenario(loaded, device)).compiled(study.model, study.model.source or _MODEL)
-                compiled[key] = program, training_table(program, device, steps, None if ambient_c is None else float(ambient_c))
-            programs[name], table = compiled[key]
-            tables.append(table)
-    if problems:
-        raise EdgesimError(problems)
+    batch, elements = _batch(study, graph), int(graph.notes["training"]["trained"])
+    steps = _most_steps(study, batch)
+    tables = _tables(loaded, devices, steps)
     rule = _tuned(AGGREGATION, study.aggregation)
     costs = update_costs(study, rule, elements)
     groups = tuple(_group(study, name, device, costs) for name, device in devices.items())
@@ -137,14 +126,31 @@ def prepare_federated(loaded: LoadedStudy) -> FederatedExperiment:
     return FederatedExperiment(
         loaded,
         groups,
-        tuple(tables),
+        tables,
         batch,
         costs,
         _rates(loaded, ("federated", "server"), study.server.device),
         _rates(loaded, ("federated", "rounds", "edges"), None if edges is None else edges.device),
-        _notes(study, tuple(tables), tuple(devices), costs),
+        _notes(study, steps, tables, tuple(devices), costs),
         time.process_time() - cpu_s,
     )
+
+
+def _tables(loaded: LoadedStudy, devices: dict[str, DeviceSpec], steps: float) -> tuple[TrainingTable, ...]:
+    """One for each group; groups of one device at one ambient temperature share the work. Raises EdgesimError for all that cannot train."""
+    study, problems = federated_of(loaded), list[Problem]()
+    timed, tables = dict[tuple[str, float | None], TrainingTable](), list[TrainingTable]()
+    for name, device in devices.items():
+        ambient = study.population.devices[name].ambient_c
+        key = (device.model_dump_json(), None if ambient is None else float(ambient))
+        with collected(problems, loaded.places, ("federated", "population", "devices", name)):
+            if key not in timed:
+                program = Programs(_scenario(loaded, device)).compiled(study.model, study.model.source or _MODEL)
+                timed[key] = training_table(program, device, steps, key[1])
+            tables.append(timed[key])
+    if problems:
+        raise EdgesimError(problems)
+    return tuple(tables)
 
 
 def _device(loaded: LoadedStudy, place: Path, choice: DeviceChoice) -> DeviceSpec:
@@ -160,13 +166,13 @@ def _scenario(loaded: LoadedStudy, device: DeviceSpec) -> LoadedScenario:
     return LoadedScenario(scenario, device, loaded.directory, loaded.file, loaded.places)
 
 
-def _batch(study: Federated, shape: object) -> int:
-    """Samples of a step: as the scenario says, else the first extent of the model's input."""
+def _batch(study: Federated, graph: Graph) -> int:
+    """Samples of a step: as the scenario says, else the first extent of the model's first input."""
     training = study.model.training
     if training is not None and training.batch is not None:
         return int(training.batch)
-    first = shape[0] if isinstance(shape, tuple) and shape else 1
-    return int(first) if isinstance(first, int) else 1
+    shape = graph.tensors[graph.inputs[0]].shape if graph.inputs else ()
+    return int(shape[0]) if shape else 1
 
 
 def _most_steps(study: Federated, batch: int) -> float:
@@ -208,9 +214,9 @@ def _rates(loaded: LoadedStudy, place: Path, choice: DeviceChoice | None) -> Cod
     return CodeRates() if choice is None else code_rates(_device(loaded, place, choice), all_cores=True)
 
 
-def _notes(study: Federated, tables: tuple[TrainingTable, ...], names: tuple[str, ...], costs: UpdateCosts) -> tuple[str, ...]:
+def _notes(study: Federated, steps: float, tables: tuple[TrainingTable, ...], names: tuple[str, ...], costs: UpdateCosts) -> tuple[str, ...]:
     notes = [*costs.notes, *learning_notes(study, costs.elements)]
     for name, table in zip(names, tables, strict=True):
-        if table.simulated_steps < _most_steps(study, 1) and table.seconds[-1] >= 3000:
+        if table.simulated_steps < steps:
             notes.append(f"{name}: training was simulated for {table.seconds[-1] / 60:.0f} min; longer ones go on at the last rate")
     return tuple(notes)

@@ -11,7 +11,7 @@ from sim.fleet.federated.compression import packed_update
 from sim.fleet.federated.privacy import clipping_work, noise_work
 from sim.fleet.federated.secure_aggregation import EXCHANGES, masked, unmasking_work
 from sim.policies.aggregation import AggregationRule, ElementWork
-from sim.scenario.federated.model import Asynchronous, Capacity, Federated, Hierarchical, UpdateCompression
+from sim.scenario.federated.model import Asynchronous, Capacity, Federated, Hierarchical
 
 _FLOAT_BYTES = 4.0
 
@@ -37,7 +37,7 @@ class UpdateCosts:
 
 def update_costs(study: Federated, rule: AggregationRule, elements: int) -> UpdateCosts:
     """For a model of which ``elements`` are trained and sent."""
-    packed = packed_update(_compression(study), elements)
+    packed = packed_update(study.update_compression, elements)
     client, per_answer, notes = packed.client, packed.server, list[str]()
     upload_bytes, download_bytes, exchanges = packed.size_bytes, _FLOAT_BYTES * elements, 1
     if study.privacy is not None:
@@ -70,13 +70,6 @@ def update_costs(study: Federated, rule: AggregationRule, elements: int) -> Upda
     return UpdateCosts(
         elements, wire, backbone, client, rule.step_work(elements), server_work, 0.0 if secure is None else float(secure.threshold), tuple(notes)
     )
-
-
-def _compression(study: Federated) -> UpdateCompression | None:
-    choice = study.compression
-    if isinstance(choice, UpdateCompression):
-        return choice
-    return None if choice == "none" else UpdateCompression(kind=choice)
 
 
 def _asked(study: Federated) -> int:

@@ -205,6 +205,13 @@ class Federated(Part):
     learning: Learning | None = Field(default=None, description="real training in the rounds: {split: {kind: dirichlet, alpha: 0.3}}; time only if absent")
     budgets: FederatedBudgets = FederatedBudgets()
 
+    @property
+    def update_compression(self) -> UpdateCompression | None:
+        """How updates are made smaller; None: they are not."""
+        if isinstance(self.compression, UpdateCompression):
+            return self.compression
+        return None if self.compression == "none" else UpdateCompression(kind=self.compression)
+
 
 class FederatedStudy(Study):
     """Clients that train one model together, without sending their data."""

@@ -88,7 +88,9 @@ def test_cuts_are_taken_where_they_are_fastest():
     result = experiment.run()
     chosen = ways[int(np.bincount(result.world.log.columns()["way"]).argmax())]
     rate = 200e6 / 8
-    expected = {way.name: way.near.seconds + (0 if way.work is None else way.up_bytes / rate + way.down_bytes / 10e6 + 0.006 + way.work.batch_s[0]) for way in ways}
+    expected = {
+        way.name: way.near.seconds + (0 if way.work is None else way.up_bytes / rate + way.down_bytes / 10e6 + 0.006 + way.work.batch_s[0]) for way in ways
+    }
     assert expected[chosen.name] == pytest.approx(min(expected.values()), rel=1e-6)
 
 

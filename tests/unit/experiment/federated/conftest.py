@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
-
 from sim.experiment.federated.learning_data import divided_digits
 from sim.experiment.federated.learning_local import Steps
 from sim.experiment.federated.learning_network import Shape

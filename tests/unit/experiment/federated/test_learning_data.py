@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+pytest.importorskip("sklearn")
+
 from sim.experiment.federated.learning_data import divided, divided_digits
 from sim.scenario.federated.learning import DIGITS_TRAINED, DirichletSplit, ShardSplit
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+pytest.importorskip("sklearn")
+
 from sim.experiment.federated.learning_record import LearningRound
 from sim.experiment.federated.learning_trainer import Learner, learnt
 from sim.policies.aggregation.fedavg import FedAvg

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.importorskip("sklearn")
+
 from sim.cli.main import main
 from sim.errors import EdgesimError
 from sim.experiment.digits.data import digits
