@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
@@ -56,16 +56,18 @@ def compile_model(
     placement: Placement | None = None,
     threads: int | None = None,
     name: str = "",
+    weights_read: Mapping[str, float] | None = None,
 ) -> Program:
     """The program a runtime makes of ``graph`` for ``device``.
 
     ``runtime``: the device's first if None; ``precision``: ``as_stored`` or a number format the runtime converts to;
-    ``placement``: which units (the runtime's own preference if it names none); ``threads``: CPU threads.
+    ``placement``: which units (the runtime's own preference if it names none); ``threads``: CPU threads; ``weights_read``: bytes of
+    weights on each unit in a whole run, where ``graph`` is only a part of what runs.
     Raises EdgesimError for an unknown or unsuitable runtime, unit or precision, ModelError where an operator runs nowhere.
     """
     engine = resolve_runtime(runtime or device.runtimes[0])
     _refuse_foreign(engine, device)
-    return compile_lowered(lower_model(graph, engine, precision), device, placement=placement, threads=threads, name=name)
+    return compile_lowered(lower_model(graph, engine, precision), device, placement=placement, threads=threads, name=name, weights_read=weights_read)
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,15 @@ def lower_model(graph: Graph, engine: Runtime, precision: str = AS_STORED) -> Lo
     return Lowered(graph, engine, precision, flow, replace(work, on_longest_path=longest_path(flow)))
 
 
-def compile_lowered(lowered: Lowered, device: DeviceSpec, *, placement: Placement | None = None, threads: int | None = None, name: str = "") -> Program:
+def compile_lowered(
+    lowered: Lowered,
+    device: DeviceSpec,
+    *,
+    placement: Placement | None = None,
+    threads: int | None = None,
+    name: str = "",
+    weights_read: Mapping[str, float] | None = None,
+) -> Program:
     """The program of a lowered graph on ``device``; see :func:`compile_model`."""
     engine, flow = lowered.engine, lowered.flow
     _refuse_foreign(engine, device)
@@ -101,9 +111,8 @@ def compile_lowered(lowered: Lowered, device: DeviceSpec, *, placement: Placemen
     if where not in lowered.layouts:  # nothing in it depends on how fast a unit is, or what else the device has
         lowered.layouts[where] = _lay_out(request, placed)
     layout = lowered.layouts[where]
-    return _program(
-        request, placed, layout, lowered.graph, name, tuple(str(step) for step in pipeline_for(engine, lowered.precision, "training" in lowered.graph.notes))
-    )
+    pipeline = tuple(str(step) for step in pipeline_for(engine, lowered.precision, "training" in lowered.graph.notes))
+    return _program(request, placed, layout, lowered.graph, name, pipeline, _weights_read(request, layout) | dict(weights_read or {}))
 
 
 def _refuse_foreign(engine: Runtime, device: DeviceSpec) -> None:
@@ -125,10 +134,17 @@ def _lay_out(request: Request, placed: Placed) -> _Layout:
     return _Layout(segments, after, check_plan(plan, request.flow.graph, ordered), live_bytes(found, len(ordered)))
 
 
-def _program(request: Request, placed: Placed, layout: _Layout, graph: Graph, name: str, pipeline: tuple[str, ...]) -> Program:
+def _weights_read(request: Request, layout: _Layout) -> dict[str, float]:
+    by_unit: dict[str, list[int]] = {}
+    for unit, rows in layout.segments:
+        by_unit.setdefault(unit, []).extend(rows)
+    return {unit: weights_read(request.flow, rows, request.support.targets[unit]) for unit, rows in by_unit.items()}
+
+
+def _program(request: Request, placed: Placed, layout: _Layout, graph: Graph, name: str, pipeline: tuple[str, ...], weights: dict[str, float]) -> Program:
     flow, device, engine = request.flow, request.device, request.runtime
     work = _work(request, layout)
-    costs = _costs(request, work, layout)
+    costs = _costs(request, work, layout, weights)
     segments = _segments(request, placed, layout, work, costs)
     stored = flow.graph.stored_bytes()
     structure_bytes = float(graph.notes.get("structure_bytes", 0)) if request.precision == AS_STORED else 0.0
@@ -165,6 +181,7 @@ def _program(request: Request, placed: Placed, layout: _Layout, graph: Graph, na
         notes=notes,
         graph=flow.graph,
         weights_in_place=weights_in_place(device, engine),
+        weights_read=weights,
     )
 
 
@@ -189,7 +206,7 @@ def _work(request: Request, layout: _Layout) -> Work:
     return Work(**{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Work)})
 
 
-def _costs(request: Request, work: Work, layout: _Layout) -> list[KernelCosts]:
+def _costs(request: Request, work: Work, layout: _Layout, weights: Mapping[str, float]) -> list[KernelCosts]:
     """Costs of every segment; kernels of one unit are priced together."""
     starts = np.cumsum([0, *(len(rows) for _, rows in layout.segments)])
     by_unit: dict[str, list[int]] = {}
@@ -199,8 +216,7 @@ def _costs(request: Request, work: Work, layout: _Layout) -> list[KernelCosts]:
     for unit, indices in by_unit.items():
         rows = np.concatenate([np.arange(starts[index], starts[index + 1]) for index in indices])
         target = request.support.targets[unit]
-        weights = weights_read(request.flow, [kernel for index in indices for kernel in layout.segments[index][1]], target)
-        costs = unit_costs(work.take(rows), request.device, target, request.runtime, request.precision, request.threads, weights)
+        costs = unit_costs(work.take(rows), request.device, target, request.runtime, request.precision, request.threads, weights[unit])
         position = 0
         for index in indices:
             length = len(layout.segments[index][1])

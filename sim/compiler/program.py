@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -91,6 +91,7 @@ class Program:
     weights_in_place: bool = False  # kernels read them from storage that is in the address space: they take no memory
     page_buffer_bytes: float = 0.0  # not 0: weights are streamed through buffers of so many bytes in every run ...
     page_read_s: float = 0.0  # ... which reads storage for so long
+    weights_read: Mapping[str, float] = field(default_factory=dict, repr=False)  # bytes of weights that a run reads on each unit, each once
 
     @property
     def resident_bytes(self) -> float:

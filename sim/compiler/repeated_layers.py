@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-import numpy as np
-
+from sim.compiler.program import Program
 from sim.graph.ir import Graph, Op
 
 _LAYER = re.compile(r"layer(\d+)(?=[./])")
 _REPEATED = 1  # the layer that stands for all between the first and the last
+
+
+@dataclass(frozen=True, eq=False)
+class ShortenedProgram(Program):
+    """The program of a shortened decoder; kernel ``i`` runs ``repeats[i]`` times in the whole."""
+
+    repeats: tuple[int, ...] = ()
 
 
 def layers_of(graph: Graph) -> int:
@@ -30,9 +36,9 @@ def shortened(graph: Graph) -> Graph:
     return short
 
 
-def repeats(names: tuple[str, ...], layers: int) -> np.ndarray:
-    """How often the kernels of a shortened decoder run in that of ``layers`` layers, ``[kernels]``."""
-    return np.array([layers - 2 if _number(name) == _REPEATED else 1 for name in names], dtype=float)
+def as_shortened(program: Program, layers: int) -> ShortenedProgram:
+    """The program of a shortened decoder as one that stands for that of ``layers`` layers."""
+    return ShortenedProgram(**vars(program), repeats=tuple(layers - 2 if _number(name) == _REPEATED else 1 for name in program.kernels.names))
 
 
 def _rewired(op: Op, moved: dict[str, str]) -> Op:

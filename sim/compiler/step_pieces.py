@@ -10,6 +10,7 @@ import numpy as np
 from device_models.kernel_costs import KernelCosts, kernel_activity, kernel_seconds
 from device_models.work import macs_by_format
 from sim.compiler.program import Program, Segment
+from sim.compiler.repeated_layers import ShortenedProgram
 
 _COLUMNS = tuple(field.name for field in fields(KernelCosts) if field.name != "exponent")
 _TIMES = ("fixed_s", "overhead_cycles", "vector_cycles", "compute_cycles", "memory_s")
@@ -56,7 +57,7 @@ class StepPiece:
 def step_pieces(program: Program, bandwidth_bytes_per_s: float) -> dict[str, tuple[StepPiece, ...]]:
     """Unit -> its pieces by :class:`StepPart`, units in the order in which a step first comes to them.
 
-    All that a step does on a unit is run as one, whatever it does elsewhere in between.
+    All that a step does on a unit is run as one, whatever it does elsewhere in between. A shortened program gives the pieces of the whole.
     """
     units: dict[str, list[Segment]] = {}
     for segment in program.segments:
@@ -72,6 +73,10 @@ def _of_unit(program: Program, segments: list[Segment], part_of: np.ndarray, ban
     costs = joined([_entry(segment, bandwidth_bytes_per_s) for segment in segments] + [segment.costs for segment in segments])
     parts = np.concatenate([np.full(len(segments), StepPart.BODY), part_of[rows]])
     work = np.concatenate([np.full(len(segments), -1), rows])
+    if isinstance(program, ShortenedProgram):  # what comes before a segment comes before each of its repetitions
+        often = np.array(program.repeats)
+        each = np.repeat(np.arange(len(work)), often[np.concatenate([[segment.first for segment in segments], rows])])
+        costs, parts, work = taken(costs, each), parts[each], work[each]
     cores = max(segment.cores for segment in segments)
     pieces = []
     for part in StepPart:

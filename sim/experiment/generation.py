@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 
 from device_models.compute import max_frequency_hz
 from sim.compiler import compile_model
 from sim.compiler.program import MemoryPlan, Program
 from sim.compiler.served import ServedProgram
+from sim.compiler.shortened_steps import ShortenedSteps
 from sim.compiler.step_costs import StepCosts, StepShape
 from sim.errors import EdgesimError, Problem
 from sim.experiment.programs import Programs, StageAt, StagePrograms, model_graph, stage_programs
 from sim.experiment.training import training_placement
 from sim.frontends.zoo import MODELS
+from sim.graph.ir import Graph
 from sim.scenario.generation import Serving
 from sim.scenario.model import GenerateStage, ModelUse
 from sim.workload.token_counts import longest, mean_tokens
@@ -85,24 +88,39 @@ class DecoderPrograms:
         loaded, use = self._programs.loaded, self._use.model_copy(update={"serving": None, "load": "at_start"})
         parts = (use.model_dump_json(), self.serving.kv_cache.format, loaded.device.model_dump_json(), loaded.scenario.runtime, str(loaded.directory))
         key = hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
-        found = _known.pop(key, None) or StepCosts(self._step, float(self._device.memory.bandwidth_bytes_per_s), self._highest_hz())
+        bandwidth_bytes_per_s = float(self._device.memory.bandwidth_bytes_per_s)
+        shortened = ShortenedSteps(self._step_graph, self._compiled_graph, bandwidth_bytes_per_s, self._highest_hz())
+        found = _known.pop(key, None) or StepCosts(shortened, bandwidth_bytes_per_s, self._highest_hz())
         _known[key] = found
         while len(_known) > _KEPT:
             _known.pop(next(iter(_known)))
         return found
 
-    def _step(self, shape: StepShape) -> Program:
-        return self._compiled(shape, self.serving.context + shape.context + shape.tokens)
+    def _step_graph(self, shape: StepShape) -> Graph:
+        return self._graph(shape, self.serving.context + shape.context + shape.tokens)
 
     def _compiled(self, shape: StepShape, capacity: int) -> Program:
+        return self._compiled_graph(self._graph(shape, capacity))
+
+    def _graph(self, shape: StepShape, capacity: int) -> Graph:
         phase = {"phase": "decode"} if shape.tokens == 1 else {"phase": "prefill", "sequence": shape.tokens}
         kv_cache = self.serving.kv_cache.format
         options = {**self._use.options, **phase, "batch": shape.batch, "context": shape.context, "capacity": capacity, "kv_cache": kv_cache}
-        use = self._use.model_copy(update={"options": options})
-        loaded = self._programs.loaded
-        graph = model_graph(loaded, use, self.name)
+        return model_graph(self._programs.loaded, self._use.model_copy(update={"options": options}), self.name)
+
+    def _compiled_graph(self, graph: Graph, weights_read: Mapping[str, float] | None = None) -> Program:
+        use, loaded = self._use, self._programs.loaded
         runtime, placement = use.runtime or loaded.scenario.runtime, training_placement(use, loaded.device)
-        return compile_model(graph, loaded.device, runtime=runtime, precision=use.precision, placement=placement, threads=use.threads, name=self.name)
+        return compile_model(
+            graph,
+            loaded.device,
+            runtime=runtime,
+            precision=use.precision,
+            placement=placement,
+            threads=use.threads,
+            name=self.name,
+            weights_read=weights_read,
+        )
 
     def _highest_hz(self) -> dict[str, float]:
         return {unit: max_frequency_hz(self._device, unit) for unit in self._device.units}

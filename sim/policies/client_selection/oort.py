@@ -23,7 +23,8 @@ def utilities(statistical: Values, seconds: Values, preferred_s: float, penalty:
 class Oort(ClientSelection):
     """Exploits clients by utility (samples x loss, discounted when slower than the pacer prefers), and explores new ones, the fast ones first.
 
-    Exploration (0.9, falling by 0.98 to 0.2), penalty, window and cutoff are the paper's defaults; the quantiles of pacer and clip are estimated.
+    Exploration (0.9, falling by 0.98 to 0.2), penalty, window and cutoff are as a third-party implementation has them
+    (the paper itself was not read again); the quantiles of pacer and clip are estimated.
     The time the pacer prefers is a quantile of the times seen so far, as in the authors' implementation.
     """
 
