@@ -56,18 +56,18 @@ def compile_model(
     placement: Placement | None = None,
     threads: int | None = None,
     name: str = "",
-    weights_read: Mapping[str, float] | None = None,
+    weights_elsewhere: Mapping[str, float] | None = None,
 ) -> Program:
     """The program a runtime makes of ``graph`` for ``device``.
 
     ``runtime``: the device's first if None; ``precision``: ``as_stored`` or a number format the runtime converts to;
-    ``placement``: which units (the runtime's own preference if it names none); ``threads``: CPU threads; ``weights_read``: bytes of
-    weights on each unit in a whole run, where ``graph`` is only a part of what runs.
+    ``placement``: which units (the runtime's own preference if it names none); ``threads``: CPU threads; ``weights_elsewhere``: bytes of
+    weights that a whole run reads on each unit beyond those of ``graph``, where that is only a part of what runs.
     Raises EdgesimError for an unknown or unsuitable runtime, unit or precision, ModelError where an operator runs nowhere.
     """
     engine = resolve_runtime(runtime or device.runtimes[0])
     _refuse_foreign(engine, device)
-    return compile_lowered(lower_model(graph, engine, precision), device, placement=placement, threads=threads, name=name, weights_read=weights_read)
+    return compile_lowered(lower_model(graph, engine, precision), device, placement=placement, threads=threads, name=name, weights_elsewhere=weights_elsewhere)
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def compile_lowered(
     placement: Placement | None = None,
     threads: int | None = None,
     name: str = "",
-    weights_read: Mapping[str, float] | None = None,
+    weights_elsewhere: Mapping[str, float] | None = None,
 ) -> Program:
     """The program of a lowered graph on ``device``; see :func:`compile_model`."""
     engine, flow = lowered.engine, lowered.flow
@@ -112,7 +112,7 @@ def compile_lowered(
         lowered.layouts[where] = _lay_out(request, placed)
     layout = lowered.layouts[where]
     pipeline = tuple(str(step) for step in pipeline_for(engine, lowered.precision, "training" in lowered.graph.notes))
-    return _program(request, placed, layout, lowered.graph, name, pipeline, _weights_read(request, layout) | dict(weights_read or {}))
+    return _program(request, placed, layout, lowered.graph, name, pipeline, _weights_read(request, layout, weights_elsewhere or {}))
 
 
 def _refuse_foreign(engine: Runtime, device: DeviceSpec) -> None:
@@ -134,11 +134,11 @@ def _lay_out(request: Request, placed: Placed) -> _Layout:
     return _Layout(segments, after, check_plan(plan, request.flow.graph, ordered), live_bytes(found, len(ordered)))
 
 
-def _weights_read(request: Request, layout: _Layout) -> dict[str, float]:
+def _weights_read(request: Request, layout: _Layout, elsewhere: Mapping[str, float]) -> dict[str, float]:
     by_unit: dict[str, list[int]] = {}
     for unit, rows in layout.segments:
         by_unit.setdefault(unit, []).extend(rows)
-    return {unit: weights_read(request.flow, rows, request.support.targets[unit]) for unit, rows in by_unit.items()}
+    return {unit: weights_read(request.flow, rows, request.support.targets[unit]) + elsewhere.get(unit, 0.0) for unit, rows in by_unit.items()}
 
 
 def _program(request: Request, placed: Placed, layout: _Layout, graph: Graph, name: str, pipeline: tuple[str, ...], weights: dict[str, float]) -> Program:

@@ -20,8 +20,8 @@ _SHARES = (1.0, 0.3)  # of the bandwidth, at which times are compared
 class ShortenedSteps:
     """``compile_step`` of :class:`StepCosts`: the first step of each kind is compiled whole and shortened, later ones shortened if the two agreed.
 
-    Kinds are one request or several, one token or several. ``compile_graph`` gets the weights that a whole step reads on each unit, which
-    decide what stays in caches and how units are used; a shortened graph has fewer of them.
+    Kinds are one request or several, one token or several. ``compile_graph`` gets the weights that a whole step reads on each unit beyond
+    those of the graph: all of them decide what stays in caches and how units are used.
     """
 
     def __init__(
@@ -32,27 +32,31 @@ class ShortenedSteps:
         highest_hz: Mapping[str, float],
     ) -> None:
         self._graph, self._compile, self._bandwidth, self._highest_hz = step_graph, compile_graph, bandwidth_bytes_per_s, highest_hz
-        self._weights: dict[tuple[bool, bool], Mapping[str, float] | None] = {}  # by kind; None: the shortened one is not like the whole
+        self._elsewhere: dict[tuple[bool, bool], dict[str, float] | None] = {}  # by kind; None: the shortened one is not like the whole
 
     def __call__(self, shape: StepShape) -> Program:
         graph, kind = self._graph(shape), (shape.batch > 1, shape.tokens > 1)
         layers = layers_of(graph)
         if layers < _LEAST:
             return self._compile(graph, None)
-        if kind not in self._weights:
+        if kind not in self._elsewhere:
             whole = self._compile(graph, None)
-            self._weights[kind] = whole.weights_read if self._alike(graph, whole, layers) else None
+            self._elsewhere[kind] = self._left_out(graph, whole, layers)
             return whole
-        weights = self._weights[kind]
-        return self._compile(graph, None) if weights is None else as_shortened(self._compile(shortened(graph), weights), layers)
+        elsewhere = self._elsewhere[kind]
+        return self._compile(graph, None) if elsewhere is None else as_shortened(self._compile(shortened(graph), elsewhere), layers)
 
-    def _alike(self, graph: Graph, whole: Program, layers: int) -> bool:
+    def _left_out(self, graph: Graph, whole: Program, layers: int) -> dict[str, float] | None:
+        """Weights that the shortened graph lacks, by unit; None if it is not like the whole one."""
+        short = shortened(graph)
         try:
-            short = as_shortened(self._compile(shortened(graph), whole.weights_read), layers)
-        except EdgesimError:  # it refuses what the whole one may do
-            return False
-        ours, theirs = self._figures(whole), self._figures(short)
-        return ours.keys() == theirs.keys() and all(isclose(ours[key], theirs[key], rel_tol=_SAME) for key in ours)
+            own = self._compile(short, None).weights_read
+            elsewhere = {unit: read - own.get(unit, 0.0) for unit, read in whole.weights_read.items()}
+            ours, theirs = self._figures(whole), self._figures(as_shortened(self._compile(short, elsewhere), layers))
+        except EdgesimError:  # the short one is refused what the whole one may do
+            return None
+        alike = ours.keys() == theirs.keys() and all(isclose(ours[key], theirs[key], rel_tol=_SAME) for key in ours)
+        return elsewhere if alike else None
 
     def _figures(self, program: Program) -> dict[tuple[str, StepPart, str], float]:
         """All that a step is priced by, for each unit and part."""

@@ -108,7 +108,7 @@ class DecoderPrograms:
         options = {**self._use.options, **phase, "batch": shape.batch, "context": shape.context, "capacity": capacity, "kv_cache": kv_cache}
         return model_graph(self._programs.loaded, self._use.model_copy(update={"options": options}), self.name)
 
-    def _compiled_graph(self, graph: Graph, weights_read: Mapping[str, float] | None = None) -> Program:
+    def _compiled_graph(self, graph: Graph, weights_elsewhere: Mapping[str, float] | None = None) -> Program:
         use, loaded = self._use, self._programs.loaded
         runtime, placement = use.runtime or loaded.scenario.runtime, training_placement(use, loaded.device)
         return compile_model(
@@ -119,7 +119,7 @@ class DecoderPrograms:
             placement=placement,
             threads=use.threads,
             name=self.name,
-            weights_read=weights_read,
+            weights_elsewhere=weights_elsewhere,
         )
 
     def _highest_hz(self) -> dict[str, float]:

@@ -53,8 +53,8 @@ def test_a_shortened_decoder_gives_the_pieces_of_the_whole_one(model: str, place
     device = load_device(place)
     clocks = {unit: max_frequency_hz(device, unit) for unit in device.units}
 
-    def compile_graph(graph: Graph, weights_read: Mapping[str, float] | None = None) -> Program:
-        return compile_model(graph, device, runtime=runtime, precision=precision, weights_read=weights_read)
+    def compile_graph(graph: Graph, weights_elsewhere: Mapping[str, float] | None = None) -> Program:
+        return compile_model(graph, device, runtime=runtime, precision=precision, weights_elsewhere=weights_elsewhere)
 
     steps = ShortenedSteps(lambda shape: graph_of(model, shape), compile_graph, BANDWIDTH, clocks)
     for shape in FIRST:
@@ -86,8 +86,8 @@ def test_layers_that_are_not_alike_are_compiled_whole() -> None:
         graph.tensors[weight.name] = replace(weight, group_bits=8.0)
         return graph
 
-    def compile_graph(graph: Graph, weights_read: Mapping[str, float] | None = None) -> Program:
-        return compile_model(graph, device, runtime="mlc_llm", weights_read=weights_read)
+    def compile_graph(graph: Graph, weights_elsewhere: Mapping[str, float] | None = None) -> Program:
+        return compile_model(graph, device, runtime="mlc_llm", weights_elsewhere=weights_elsewhere)
 
     steps = ShortenedSteps(uneven, compile_graph, BANDWIDTH, clocks)
     for shape in (StepShape(1, 1, 100), StepShape(1, 1, 200)):
