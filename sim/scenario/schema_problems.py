@@ -69,6 +69,8 @@ def _problems(error: Any, model: type[BaseModel], places: Places, below: Path) -
 
 def _missing(model: type[BaseModel], location: _Location) -> str:
     help_text = _description(model, location)
+    if isinstance(location[-1], int):  # of a list of fixed length
+        return f"entry {location[-1] + 1} of this list is missing" + (f" ({help_text})" if help_text else "")
     return f"missing key {str(location[-1])!r}" + (f" ({help_text})" if help_text else "")
 
 

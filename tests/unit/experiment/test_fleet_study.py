@@ -134,6 +134,7 @@ def test_out_writes_a_folder(tmp_path):
         ("kind: periodic, rate: 1 Hz", "kind: closed", "not in a closed loop"),
         ("output: 1 kB", "output: 1 kB, cuts: {at: [nowhere]}", "has no operator 'nowhere'"),
         ("between: [camera, gateway]", "between: [camera, camera]", "two different nodes"),
+        ("between: [camera, gateway]", "between: [camera]", "fleet.links.wifi.between: entry 2 of this list is missing"),
     ],
 )
 def test_mistakes_are_at_their_line(tmp_path, capsys, old, new, said):
