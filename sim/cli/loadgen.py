@@ -74,7 +74,15 @@ def _find(args: argparse.Namespace, experiment: Experiment) -> int:
 
 
 def _told(trial: Trial) -> None:
-    print(f"{trial.target_qps:>12.6g} queries/s: {_latency(trial)}, {trial.outcome.value}", file=sys.stderr, flush=True)
+    print(f"{trial.target_qps:>12.6g} queries/s: {_latency(trial)}, {trial.outcome.value}{_why(trial)}", file=sys.stderr, flush=True)
+
+
+def _why(trial: Trial) -> str:
+    """What makes a rate too fast whose percentile keeps the bound: early stopping asks for more than the percentile of the queries there were."""
+    last = trial.results[-1]  # the one that decided
+    if last.valid or not last.rules["performance"].ok or not last.rules["answered"].ok or last.needed_count is None:
+        return ""
+    return f" (early stopping: {last.over_latency_count} of {last.queries_count} over latency, which would do with {last.needed_count} queries)"
 
 
 def _latency(trial: Trial) -> str:
@@ -94,7 +102,9 @@ def _text(search: Search) -> str:
         below = f"; {search.too_fast_qps:.6g} queries/s is too fast" if search.too_fast_qps is not None else ""
         return f"no valid target_qps for {search.workload}{below}\n{tried}"
     above = f"{search.too_fast_qps:.6g} is too fast" if search.too_fast_qps is not None else "the highest rate asked for, nothing above it was tried"
-    return f"highest valid target_qps of {search.workload}: {search.highest_qps:.6g}   ({above})\n{tried}"
+    unproven = any(_why(trial) for trial in search.trials if trial.target_qps == search.too_fast_qps)
+    more = "\nwith more queries a higher rate might be proven: its percentile keeps the bound; raise min_duration and duration" if unproven else ""
+    return f"highest valid target_qps of {search.workload}: {search.highest_qps:.6g}   ({above}){more}\n{tried}"
 
 
 def _data(search: Search) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Whether requests come faster than the device can answer them, seen before the run: from rates and the lengths of programs.
 
-Counted is only what is certain: stages that a request surely or with a given probability enters, programs alone at the highest clocks,
-full batches. So a warning is never premature; a run can be overloaded without one.
+Counted is only what is certain: stages that a request surely or with a given probability enters (:mod:`sim.experiment.entering`), programs
+alone at the highest clocks, full batches, the quickest of several models. So a warning is never premature; a run can be overloaded without one.
 """
 
 from __future__ import annotations
@@ -9,21 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import singledispatch
-from math import prod
+from math import inf
 
 from device_models.compute import max_frequency_hz
 from device_models.kernel_costs import kernel_seconds
 from device_models.spec import DeviceSpec
 from sim.compiler.program import Program
 from sim.errors import EdgesimError, Problem
+from sim.experiment.entering import least_probabilities
 from sim.experiment.generation_load import least_seconds
-from sim.runtime.deployment import Deployment
+from sim.runtime.admission import admission_policy
+from sim.runtime.deployment import Deployment, parts_of
+from sim.runtime.selection import role_of
 from sim.scenario.arrival_trace import read_arrival_trace, round_s
 from sim.scenario.batching import Batching, variant_name
 from sim.scenario.generation import Serving
 from sim.scenario.loadgen import Server
 from sim.scenario.loading import LoadedScenario
-from sim.scenario.model import CodeStage, GenerateStage, ModelStage, Periodic, Poisson, TraceArrivals, Workload
+from sim.scenario.model import CacheStage, CodeStage, GenerateStage, ModelStage, Periodic, Poisson, SelectStage, TraceArrivals, Workload
 
 _SINGLE = Batching(max_size=1)
 _SURELY = 1 + 1e-9  # a periodic stream may use all of a unit
@@ -68,28 +71,27 @@ def _uses(loaded: LoadedScenario, deployment: Deployment) -> Iterator[_Use]:
     queues: dict[str, tuple[_Use, ModelStage | CodeStage, dict[str, Program]]] = {}
     for name, workload in loaded.scenario.workloads.items():
         rate_hz = _rate_hz(workload, loaded)
-        if rate_hz is None or _is_bounded(workload):
+        if rate_hz is None:
             continue
-        for position, (stage, probability) in enumerate(zip(workload.pipeline, _probabilities(workload), strict=True)):
+        rate_hz = min(rate_hz, _let_in_hz(workload))
+        for position, (stage, probability) in enumerate(zip(workload.pipeline, least_probabilities(workload), strict=True)):
             entered_hz = rate_hz * probability * stage.repeat
             main = deployment.stages[name][position]
-            if main is None or not entered_hz:
+            if not entered_hz:
                 continue
-            if isinstance(stage, GenerateStage):
+            if isinstance(stage, GenerateStage) and main is not None:
                 serving = loaded.scenario.models[stage.generate].serving or Serving()
                 parts = {"decode": deployment.programs[main], "prefill": deployment.programs[deployment.others_of(name, position)["prefill"]]}
                 seconds = least_seconds(stage, serving, parts, loaded.directory, loaded.device)
                 models.setdefault(stage.generate, _Use(stage.generate)).add(entered_hz * seconds, name)
                 continue
-            if not isinstance(stage, ModelStage | CodeStage):
-                continue
-            if stage.units or (isinstance(stage, ModelStage) and stage.batching):
+            if isinstance(stage, ModelStage | CodeStage) and (stage.units or (isinstance(stage, ModelStage) and stage.batching)):
                 programs = {role: deployment.programs[at] for role, at in deployment.others_of(name, position).items()}
                 title = stage.model if isinstance(stage, ModelStage) else f"{name}/{workload.stage_names()[position]}"
                 use, _, _ = queues.setdefault(title, (_Use(f"the queue of {title}"), stage, programs))
                 use.add(entered_hz, name)
                 continue
-            for unit, seconds in _seconds(deployment.programs[main], loaded.device).items():
+            for unit, seconds in _Lengths(loaded, deployment, name, position).of_stage(stage).items():
                 units.setdefault(unit, _Use(unit)).add(entered_hz * seconds, name)
     yield from (*units.values(), *models.values())
     busy = {unit: min(use.share, 1.0) for unit, use in units.items()}
@@ -122,25 +124,49 @@ def _seconds(program: Program, device: DeviceSpec) -> dict[str, float]:
     return found
 
 
-def _is_bounded(workload: Workload) -> bool:
-    """Whether requests are turned away before they are too many."""
-    held = workload.queue.limit is not None or workload.drop_late or workload.admission is not None or workload.count is not None
-    return held or any(isinstance(stage, ModelStage | CodeStage) and stage.admission is not None for stage in workload.pipeline)
+@dataclass(frozen=True)
+class _Lengths:
+    """How long a request that enters a stage keeps each unit busy at least."""
+
+    loaded: LoadedScenario
+    deployment: Deployment
+    workload: str
+    position: int
+
+    def of_stage(self, stage: object) -> dict[str, float]:
+        """Unit -> seconds; none where no program is certain."""
+        main, roles = self.deployment.stages[self.workload][self.position], self.deployment.others_of(self.workload, self.position)
+        if isinstance(stage, SelectStage):
+            roles_of = [role_of(place) for place in range(len(stage.select.among))]
+            each = [self._of_model(model, [roles[role], *parts_of(roles, role)]) for model, role in zip(stage.select.among, roles_of, strict=True)]
+            return {unit: min(one.get(unit, 0.0) for one in each) for unit in each[0]}
+        if isinstance(stage, ModelStage) and main is not None:
+            return self._of_model(stage.model, [main, *parts_of(roles)])
+        return _seconds(self.deployment.programs[main], self.loaded.device) if isinstance(stage, CodeStage | CacheStage) and main is not None else {}
+
+    def _of_model(self, model: str, parts: list[int]) -> dict[str, float]:
+        """With early exits each part counts for those that come to it; by confidence nobody surely passes the first exit."""
+        total: dict[str, float] = {}
+        left = 1.0
+        for position, part in enumerate(parts):
+            for unit, seconds in _seconds(self.deployment.programs[part], self.loaded.device).items():
+                total[unit] = total.get(unit, 0.0) + left * seconds
+            exits = self.loaded.scenario.models[model].exits[position : position + 1]
+            left = max(left - sum(1.0 if one.probability is None else float(one.probability) for one in exits), 0.0)
+        return total
 
 
-def _probabilities(workload: Workload) -> list[float]:
-    """At least how likely a request enters each stage; one that may be left out for other reasons counts as never entered."""
-    dependencies = workload.stage_dependencies()
-    known: dict[int, float] = {}
-
-    def entered(position: int) -> float:
-        if position not in known:
-            stage, before = workload.pipeline[position], dependencies[position]
-            reached = 1.0 - prod(1.0 - entered(other) for other in before) if before else 1.0
-            known[position] = 0.0 if stage.unless else reached * float(stage.probability)
-        return known[position]
-
-    return [entered(position) for position in range(len(dependencies))]
+def _let_in_hz(workload: Workload) -> float:
+    """Requests a second that come in at the most however many there are already; 0 where something turns them away."""
+    has_deadline = workload.deadline_s is not None
+    if workload.queue.limit is not None or (workload.drop_late and has_deadline) or workload.count is not None:
+        return 0.0
+    for stage in workload.pipeline:
+        policy = admission_policy(stage.admission) if isinstance(stage, ModelStage | CodeStage) else None
+        if policy is not None and policy.open_hz(has_deadline) < inf:  # what it lets in may be shared with other workloads
+            return 0.0
+    own = admission_policy(workload.admission)
+    return inf if own is None else own.open_hz(has_deadline)
 
 
 def _rate_hz(workload: Workload, loaded: LoadedScenario) -> float | None:

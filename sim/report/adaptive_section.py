@@ -56,6 +56,7 @@ def _accuracy_text(accuracy: MixtureAccuracy) -> str:
 def _cache_facts(cache: CacheMetrics) -> list[str]:
     hits = "no lookups" if cache.hit_ratio is None else f"{percent(cache.hit_ratio)} of {count(cache.hits_count + cache.misses_count)} lookups hit"
     facts = [f"cache {printable(cache.policy, 40)}, {hits}"]
-    facts.append(f"{count(cache.entries_count)} entries, {format_quantity(cache.used_bytes, 'bytes')} of {format_quantity(cache.capacity_bytes, 'bytes')}")
+    entries = f"{count(cache.entries_count)} {'entry' if cache.entries_count == 1 else 'entries'}"
+    facts.append(f"{entries}, {format_quantity(cache.used_bytes, 'bytes')} of {format_quantity(cache.capacity_bytes, 'bytes')}")
     facts += [f"{count(number)} {what}" for number, what in ((cache.evictions_count, "evicted"), (cache.expirations_count, "expired")) if number]
     return facts

@@ -19,13 +19,16 @@ _BARS = 32  # cells of a histogram, about
 
 def batching_lines(page: Page) -> list[Text]:
     """A line or two per queue, and how its batch sizes are distributed; nothing where no stage has a queue of its own."""
+    from rich.text import Text
+
     if not page.metrics.queues:
         return []
     lines = [page.heading("queues")]
     for name, queue in page.metrics.queues.items():
         lines += page.facts(shortened(name, _NAME - 1), _facts(queue), _NAME + 1)
         if queue.buckets_count[-1] > 1 and queue.batches_count:
-            lines.append(_sizes(queue, page))
+            sizes = ", ".join(str(size) for size in queue.buckets_count)
+            lines += page.flow([_sizes(queue, page), Text(f"compiled for {sizes}", style="dim")], indent=_NAME + 1)
     return lines
 
 
@@ -53,6 +56,5 @@ def _sizes(queue: QueueMetrics, page: Page) -> Text:
 
     largest = queue.buckets_count[-1]
     bars = histogram_bars(queue.batches_by_size_count, largest * max(_BARS // largest, 1) if largest <= _BARS else _BARS, page.glyphs)
-    sizes = ", ".join(str(size) for size in queue.buckets_count)
     title = ("1 ", "dim") if largest > 1 else ("", "")
-    return Text.assemble(" " * (_NAME + 1), title, page.glyphs.ends[0], (bars, "cyan"), page.glyphs.ends[1], (f" {largest}   compiled for {sizes}", "dim"))
+    return Text.assemble(title, page.glyphs.ends[0], (bars, "cyan"), page.glyphs.ends[1], (f" {largest}", "dim"))

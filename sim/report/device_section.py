@@ -68,13 +68,17 @@ def energy_lines(page: Page) -> list[Text]:
         lines += page.facts("battery", battery_facts(page.metrics.battery, page.metrics.simulated_s), _NAME + 1)
     peak = "unknown" if memory.peak_bytes is None else format_quantity(memory.peak_bytes, "bytes")
     facts = [f"peak {peak} of {format_quantity(memory.available_bytes, 'bytes')}", f"models on storage {format_quantity(memory.storage_bytes, 'bytes')}"]
-    facts += [f"{memory.evictions_count} evictions"] if memory.evictions_count else []
+    facts += [_counted(memory.evictions_count, "eviction")] if memory.evictions_count else []
     if memory.loads_count and memory.loading_s is not None:
-        facts += [f"{memory.loads_count} load{'s' if memory.loads_count > 1 else ''} in {seconds(memory.loading_s)}"]
+        facts += [f"{_counted(memory.loads_count, 'load')}, awaited for {seconds(memory.loading_s)} in all"]  # one may wait for another
     if memory.cold_starts_count and (memory.cold_start_s or 0.0) > _NOTABLE * page.metrics.simulated_s:
-        facts += [f"{memory.cold_starts_count} cold start{'s' if memory.cold_starts_count > 1 else ''}, +{seconds(memory.cold_start_s or 0.0)}"]
+        facts += [f"{_counted(memory.cold_starts_count, 'cold start')}, +{seconds(memory.cold_start_s or 0.0)}"]
     lines += page.facts("memory", facts, _NAME + 1)
     return lines
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _band(page: Page, value: float, dimension: str, path: Path) -> str:

@@ -8,8 +8,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
 from sim.policies.cache import CACHES, ResultCache
 from sim.runtime.cascade import settle, was_settled
 from sim.runtime.clock import ENDS, Clock
@@ -19,8 +17,9 @@ from sim.runtime.request import Request, StagePlan, StageRun
 from sim.scenario.adaptive import CacheUse, TraceKeys, ZipfKeys
 from sim.scenario.model import CacheStage
 from sim.scenario.recorded_rows import read_keys, read_sizes
+from sim.workload.popularity import ZipfRanks
 from sim.workload.streams import stream
-from sim.workload.turns import DrawsByTurn, zipf_shares
+from sim.workload.turns import DrawsByTurn
 
 HIT, MISS = 0, 1
 _DRAWS = 1024
@@ -151,14 +150,14 @@ class ZipfKeysByTurn:
 
     def __init__(self, use: ZipfKeys, name: str, size: float = 1.0) -> None:
         self._name, self._size = f"{name}/keys", size
-        self._borders = np.cumsum(zipf_shares(use.items, use.zipf))
+        self._ranks = ZipfRanks(use.items, use.zipf)
         self._draws = DrawsByTurn(0, self._name)
 
     def start(self, seed: int) -> None:
         self._draws = DrawsByTurn(seed, self._name)
 
     def at(self, turn: int) -> int:
-        return min(int(np.searchsorted(self._borders, self._draws.at(turn), side="right")), len(self._borders) - 1)
+        return self._ranks.item(self._draws.at(turn))
 
     def row(self, turn: int) -> int:
         return NO_ROW

@@ -13,6 +13,7 @@ import numpy as np
 from sim.errors import EdgesimError, Problem
 from sim.registry import near_names
 from sim.scenario.generation import Draft, FixedTokens, LognormalTokens, SharedPrefix, TokenChoice, TraceTokens, UniformTokens
+from sim.workload.popularity import zipf_shares
 
 _BLOCK = 1024
 _MAX_ROWS = 10_000_000
@@ -52,8 +53,7 @@ def mean_tokens(choice: TokenChoice, directory: Path) -> float:
 
 def prefix_groups(prefix: SharedPrefix, rng: np.random.Generator) -> Iterator[int]:
     """The group of each request's prefix; -1: it has one of its own."""
-    weights = np.arange(1, prefix.groups + 1, dtype=float) ** -float(prefix.zipf)
-    edges = np.cumsum(weights / weights.sum())
+    edges = np.cumsum(zipf_shares(prefix.groups, float(prefix.zipf)))
     hit_rate = 1.0 if prefix.hit_rate is None else float(prefix.hit_rate)
 
     def block() -> np.ndarray:

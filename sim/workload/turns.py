@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from sim.workload.streams import stream
 
 _BLOCK = 1024
@@ -43,9 +41,3 @@ class RowsByTurn:
         if not self._loop:
             raise IndexError(f"request {turn + 1} has no row: the trace has {self.rows}")
         return turn % self.rows
-
-
-def zipf_shares(items: int, exponent: float) -> np.ndarray:
-    """Probability of each item ``[items]``, the most popular first: in proportion to ``1 / rank ** exponent``."""
-    weights = np.arange(1, items + 1, dtype=np.float64) ** -exponent
-    return np.asarray(weights / weights.sum())

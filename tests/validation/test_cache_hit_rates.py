@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sim.policies.cache import CACHES, ResultCache
-from sim.workload.turns import zipf_shares
+from sim.workload.popularity import zipf_shares
 
 
 def hits(policy: str, keys: Sequence[int], size: int) -> list[bool]:

@@ -21,3 +21,6 @@ class Deadline(AdmissionPolicy):
         if arrival.deadline_s == float("inf"):
             return Decision.ADMIT
         return Decision.ADMIT if arrival.answered_s + self.margin <= arrival.deadline_s else Decision.REFUSE
+
+    def open_hz(self, has_deadline: bool) -> float:
+        return 0.0 if has_deadline else float("inf")

@@ -53,5 +53,9 @@ class AdmissionPolicy(Tunables):
     def decide(self, arrival: Arrival) -> Decision:
         """Whether the request may come in."""
 
+    def open_hz(self, has_deadline: bool) -> float:
+        """Requests a second that it lets in at the most however many wait already; 0 where it turns them away then."""
+        return 0.0
+
 
 ADMISSION: Registry[type[AdmissionPolicy]] = Registry("admission policy")

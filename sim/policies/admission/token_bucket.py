@@ -30,3 +30,6 @@ class TokenBucket(AdmissionPolicy):
         # a token that is there but for rounding is there
         self._tokens = held - 1.0 if held >= 1.0 - 1e-9 else held
         return Decision.ADMIT if held >= 1.0 - 1e-9 else Decision.REFUSE
+
+    def open_hz(self, has_deadline: bool) -> float:
+        return self.rate

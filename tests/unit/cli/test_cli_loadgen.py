@@ -67,6 +67,15 @@ def test_find(edgesim: Callable[..., Any], file: Callable[[str], Path]) -> None:
     assert at_edge.code == 0
 
 
+def test_find_says_what_more_queries_would_prove(edgesim: Callable[..., Any], file: Callable[[str], Path]) -> None:
+    """A percentile within the bound that early stopping does not accept is not called too fast without a reason; a plain breach needs none."""
+    given = ["--set", "workloads.camera.loadgen.min_query_count=700", "--set", "workloads.camera.loadgen.min_duration=2 s"]
+    done = edgesim("loadgen", file(SCENARIO), "--find", "--tolerance", "0.02", *given)
+    lines = [line for line in done.err.splitlines() if "too fast" in line]
+    assert any("early stopping:" in line and "queries)" in line for line in lines) and any("early stopping" not in line for line in lines)
+    assert ("with more queries a higher rate might be proven" in done.out) == ("early stopping" in min(lines, key=lambda line: float(line.split()[0])))
+
+
 def test_find_on_what_has_no_rate_only_reports(edgesim: Callable[..., Any], file: Callable[[str], Path]) -> None:
     done = edgesim("loadgen", file(STREAM), "--find")
     assert done.code == 0 and "90th percentile latency (ns) : " in done.out and "Result is : VALID" in done.out

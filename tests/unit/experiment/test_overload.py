@@ -41,11 +41,76 @@ def test_utilisation_by_rate_and_length(load: float, warned: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "rest", ["    queue: {limit: 5}\n", "    drop_late: true\n    deadline: 1 s\n", "    admission: deadline\n    deadline: 1 s\n", "    count: 10\n"]
+    "rest",
+    [
+        "    queue: {limit: 5}\n",
+        "    drop_late: true\n    deadline: 1 s\n",
+        "    admission: deadline\n    deadline: 1 s\n",
+        "    admission: {name: token_bucket, rate: 5 Hz}\n",
+        "    admission: shed_by_priority\n",
+        "    count: 10\n",
+    ],
 )
 def test_none_where_something_holds_requests_back(rest: str) -> None:
     assert _warnings(_workload("{kind: poisson, rate: 100 kHz}", rest=rest)) == []
     assert _warnings(_workload("{kind: closed, clients: 100}")) == []
+
+
+@pytest.mark.parametrize("rest", ["    drop_late: true\n", "    admission: deadline\n", "    admission: {name: token_bucket, rate: 50 kHz}\n"])
+def test_what_holds_nothing_back_does_not_count(rest: str) -> None:
+    """Without a deadline nothing is late, and a bucket may fill faster than requests are answered."""
+    assert len(_warnings(_workload("{kind: poisson, rate: 100 kHz}", rest=rest))) == 1
+
+
+def _utilisation(pipeline: str, models: str = "{}") -> float:
+    """In percent of one unit, at 1,000 requests a second."""
+    text = f"models: {models}\nworkloads:\n  w: {{arrival: {{kind: poisson, rate: 1 kHz}}, pipeline: [{pipeline}]}}\n"
+    found = _warnings(text)
+    return float(found[0].partition("utilisation ")[2].partition(" %")[0]) if found else 0.0
+
+
+WORK = "work: {operations: 100 M}"
+
+
+@pytest.mark.parametrize(
+    ("before", "share"),
+    [
+        (f"{{name: a, {WORK}}}", 1.0),
+        (f"{{name: a, {WORK}, exit: {{rate: 75 %}}}}", 0.25),
+        (f"{{name: a, {WORK}, probability: 50 %, exit: {{rate: 80 %}}}}", 0.1),
+        ("{name: a, cache: {size: 30, entry: 1 kB, key: {zipf: 0, items: 100}}, lookup: 1 ms}", 0.7),
+        ("{name: a, cache: {bytes: 10 kB, entry: 1 kB, key: {zipf: 1, items: 20}}, lookup: 1 ms}", 1 - 2.9289682539682538 / 3.5977396571436817),
+    ],
+)
+def test_answers_that_are_good_enough_spare_what_follows(before: str, share: float) -> None:
+    """As enumerated: what a cascade or a cache surely lets through, no more, so that no warning comes too early."""
+    one = _utilisation(f"{{name: b, {WORK}}}")
+    first = one * (0.5 if "50 %" in before else 1.0) if "work" in before else 0.0
+    assert _utilisation(f"{before}, {{name: b, {WORK}}}") == pytest.approx(first + share * one, abs=1.0)
+
+
+def test_stages_left_out_leave_out_what_names_them() -> None:
+    one = _utilisation(f"{{name: b, {WORK}}}")
+    first, second = f"{{name: a, {WORK}, exit: {{rate: 60 %}}}}", f"{{name: b, {WORK}, unless: [a], exit: {{rate: 50 %}}}}"
+    chain = f"{first}, {second}, {{name: c, {WORK}, unless: [b]}}, {{name: d, {WORK}}}"
+    assert _utilisation(chain) == pytest.approx((1 + 0.4 + 0.2 + 1) * one, abs=1.0)
+
+
+def test_branches_that_meet_again_count_once() -> None:
+    one = _utilisation(f"{{name: b, {WORK}}}")
+    diamond = f"{{name: a, {WORK}, probability: 50 %}}, {{name: b, {WORK}}}, {{name: c, {WORK}, after: [a]}}, {{name: d, {WORK}, after: [b, c]}}"
+    assert _utilisation(diamond) == pytest.approx(2 * one, abs=1.0)
+
+
+def test_exits_and_choices_count_with_what_is_certain_of_them() -> None:
+    layers = "input: {shape: [1, 4096]}, layers: [{op: dense, out: 4096, name: one}, {op: dense, out: 4096, name: two}], precision: int8"
+    small = "input: {shape: [1, 4096]}, layers: [{op: dense, out: 4096}], precision: int8"
+    whole, part = _utilisation("{model: m}", f"{{m: {{{layers}}}}}"), _utilisation("{model: m}", f"{{m: {{{small}}}}}")
+    assert 100 < part < 0.6 * whole
+    some = _utilisation("{model: m}", f"{{m: {{{layers}, exits: [{{after: one, probability: 75 %}}]}}}}")
+    assert some == pytest.approx(part + 0.25 * (whole - part), rel=0.05)
+    chosen = _utilisation("{select: {policy: round_robin, among: [m, s]}}", f"{{m: {{{layers}}}, s: {{{small}}}}}")
+    assert chosen == pytest.approx(part, rel=0.01)
 
 
 def test_probabilities_and_repeats_count() -> None:

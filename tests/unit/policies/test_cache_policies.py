@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sim.policies.cache import CACHES, ResultCache
-from sim.workload.turns import zipf_shares
+from sim.workload.popularity import zipf_shares
 
 
 def cache(policy: str, size: float, ttl_s: float = math.inf, seed: int = 0) -> ResultCache:

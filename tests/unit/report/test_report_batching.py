@@ -163,5 +163,5 @@ def test_time_lost_to_swapping_is_shown() -> None:
     assert memory.loading_s is not None and memory.loading_s > 1.0  # the first time each runtime prepares for half a second
     text = " ".join(" ".join(line.plain for line in summary(_page(found, metrics, 100), None)).split())
     assert f"{memory.evictions_count} evictions" in text
-    assert f"{memory.loads_count} loads in" in text
+    assert f"{memory.loads_count} loads, awaited for" in text
     assert metrics.queues["a"].max_wait_s is not None and metrics.queues["a"].max_wait_s > 0.5

@@ -14,7 +14,7 @@ from adaptive_runs import choices, decider, engine, latencies_s, scenario
 from device_models.spec import DeviceSpec
 from sim.errors import EdgesimError
 from sim.trace import Status, Trace
-from sim.workload.turns import zipf_shares
+from sim.workload.popularity import zipf_shares
 
 HIT, MISS = 0, 1
 PROGRAMS = [synthetic.simple("big", "cpu", 0.1, 4), synthetic.simple("post", "cpu", 0.01)]
