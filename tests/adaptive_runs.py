@@ -14,7 +14,8 @@ from sim.runtime.deployment import Deployment, part_roles
 from sim.runtime.engine import Engine
 from sim.runtime.selection import role_of
 from sim.scenario.adaptive import exit_names
-from sim.scenario.model import ModelStage, Scenario, SelectStage
+from sim.scenario.model import Scenario
+from sim.scenario.stages import ModelStage, SelectStage
 from sim.trace import Decider, Trace
 
 

@@ -13,7 +13,8 @@ from sim.compiler.program import Program
 from sim.runtime.deployment import Deployment
 from sim.runtime.engine import Engine
 from sim.scenario.batching import variant_name
-from sim.scenario.model import CodeStage, ModelStage, Scenario
+from sim.scenario.model import Scenario
+from sim.scenario.stages import CodeStage, ModelStage
 from sim.trace import Trace
 
 

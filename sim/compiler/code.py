@@ -11,7 +11,7 @@ from sim.compiler.support import units_of_kind
 from sim.errors import EdgesimError
 from sim.graph.ir import Graph
 from sim.registry import near_names
-from sim.scenario.model import CodeWork
+from sim.scenario.stages import CodeWork
 
 
 def compile_code(work: CodeWork, unit: str, device: DeviceSpec, name: str) -> Program:

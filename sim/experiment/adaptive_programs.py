@@ -6,7 +6,7 @@ from sim.compiler import compile_code
 from sim.experiment.programs import Programs, StageAt, StagePrograms, stage_programs
 from sim.runtime.deployment import part_roles
 from sim.runtime.selection import role_of
-from sim.scenario.model import CacheStage, SelectStage
+from sim.scenario.stages import CacheStage, SelectStage
 
 
 @stage_programs.register

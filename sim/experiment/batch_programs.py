@@ -12,8 +12,9 @@ from sim.errors import EdgesimError
 from sim.graph.ir import Graph
 from sim.passes.rebatch import rebatched
 from sim.scenario.batching import Batching, variant_name
-from sim.scenario.model import CodeStage, ModelStage, ModelUse, Placement
+from sim.scenario.model import ModelUse, Placement
 from sim.scenario.positions import Path
+from sim.scenario.stages import CodeStage, ModelStage
 
 if TYPE_CHECKING:
     from sim.experiment.programs import Programs, StageAt

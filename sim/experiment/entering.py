@@ -7,8 +7,9 @@ from math import prod
 
 from sim.runtime.result_cache import entries
 from sim.scenario.adaptive import ZipfKeys
-from sim.scenario.model import CacheStage, Workload
+from sim.scenario.model import Workload
 from sim.scenario.settling import guards, settles
+from sim.scenario.stages import CacheStage
 from sim.workload.popularity import ZipfRanks
 
 

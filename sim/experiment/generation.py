@@ -18,7 +18,8 @@ from sim.experiment.training import training_placement
 from sim.frontends.zoo import MODELS
 from sim.graph.ir import Graph
 from sim.scenario.generation import Serving
-from sim.scenario.model import GenerateStage, ModelUse
+from sim.scenario.model import ModelUse
+from sim.scenario.stages import GenerateStage
 from sim.workload.token_counts import longest, mean_tokens
 
 _FAMILY = "llama:decoder"  # of the zoo: those whose phases, contexts and caches are options

@@ -26,7 +26,8 @@ from sim.scenario.batching import Batching, variant_name
 from sim.scenario.generation import Serving
 from sim.scenario.loadgen import Server
 from sim.scenario.loading import LoadedScenario
-from sim.scenario.model import CacheStage, CodeStage, GenerateStage, ModelStage, Periodic, Poisson, SelectStage, TraceArrivals, Workload
+from sim.scenario.model import Periodic, Poisson, TraceArrivals, Workload
+from sim.scenario.stages import CacheStage, CodeStage, GenerateStage, ModelStage, SelectStage
 
 _SINGLE = Batching(max_size=1)
 _SURELY = 1 + 1e-9  # a periodic stream may use all of a unit
@@ -81,7 +82,7 @@ def _uses(loaded: LoadedScenario, deployment: Deployment) -> Iterator[_Use]:
                 continue
             if isinstance(stage, GenerateStage) and main is not None:
                 serving = loaded.scenario.models[stage.generate].serving or Serving()
-                parts = {"decode": deployment.programs[main], "prefill": deployment.programs[deployment.others_of(name, position)["prefill"]]}
+                parts = {"decode": deployment.programs[main]} | {role: deployment.programs[at] for role, at in deployment.others_of(name, position).items()}
                 seconds = least_seconds(stage, serving, parts, loaded.directory, loaded.device)
                 models.setdefault(stage.generate, _Use(stage.generate)).add(entered_hz * seconds, name)
                 continue

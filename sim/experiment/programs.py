@@ -20,8 +20,9 @@ from sim.graph.ir import Graph
 from sim.runtime.deployment import part_roles
 from sim.scenario.adaptive import exit_names
 from sim.scenario.loading import LoadedScenario
-from sim.scenario.model import CodeStage, ModelStage, ModelUse, Placement, RadioStage
+from sim.scenario.model import ModelUse, Placement
 from sim.scenario.positions import Path
+from sim.scenario.stages import CodeStage, ModelStage, RadioStage
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from sim.experiment.simulate import Experiment
 from sim.fidelity.case import Case
 from sim.runtime.deployment import Deployment
 from sim.scenario.loading import LoadedScenario
-from sim.scenario.model import CodeWork, Scenario
+from sim.scenario.model import Scenario
+from sim.scenario.stages import CodeWork
 
 TIMES = ("fixed_s", "overhead_cycles", "vector_cycles", "compute_cycles", "memory_s")
 _SECONDS = 0.1  # simulated, of steady work

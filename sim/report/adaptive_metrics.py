@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sim.report.model_metrics import ModelMetrics
-from sim.scenario.model import ModelStage, Scenario, Workload
+from sim.scenario.model import Scenario, Workload
 from sim.scenario.settling import guards
+from sim.scenario.stages import ModelStage
 from sim.trace import Decider, Trace
 
 _DETERMINED = 1e-9  # bounds nearer than this are one number

@@ -12,7 +12,7 @@ from sim.runtime.replica import Replica
 from sim.runtime.request import StagePlan
 from sim.runtime.spread import Factors
 from sim.scenario.batching import Batching, variant_name
-from sim.scenario.model import CodeStage, ModelStage
+from sim.scenario.stages import CodeStage, ModelStage
 
 if TYPE_CHECKING:
     from sim.runtime.plans import PlanAt, Planner

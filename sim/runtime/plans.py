@@ -19,7 +19,8 @@ from sim.runtime.early_exit import early_exit_plan
 from sim.runtime.memory import Instance, Residency
 from sim.runtime.request import StagePlan, StageSegment
 from sim.runtime.timing import SegmentTimings
-from sim.scenario.model import CodeStage, ModelStage, ModelUse, RadioStage, Workload
+from sim.scenario.model import ModelUse, Workload
+from sim.scenario.stages import CodeStage, ModelStage, RadioStage
 
 if TYPE_CHECKING:
     from sim.runtime.generation.server import GenerationServer

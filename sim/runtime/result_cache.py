@@ -15,8 +15,8 @@ from sim.runtime.decisions import NO_ROW, Decisions, TraceRows
 from sim.runtime.plans import PlanAt, Planner, stage_plan
 from sim.runtime.request import Request, StagePlan, StageRun
 from sim.scenario.adaptive import CacheUse, TraceKeys, ZipfKeys
-from sim.scenario.model import CacheStage
 from sim.scenario.recorded_rows import read_keys, read_sizes
+from sim.scenario.stages import CacheStage
 from sim.workload.popularity import ZipfRanks
 from sim.workload.streams import stream
 from sim.workload.turns import DrawsByTurn

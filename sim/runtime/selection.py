@@ -11,7 +11,7 @@ from sim.runtime.early_exit import early_exit_plan
 from sim.runtime.plans import PlanAt, Planner, stage_plan
 from sim.runtime.request import Request, StagePlan
 from sim.scenario.adaptive import SelectUse
-from sim.scenario.model import SelectStage
+from sim.scenario.stages import SelectStage
 from sim.workload.turns import DrawsByTurn
 
 if TYPE_CHECKING:

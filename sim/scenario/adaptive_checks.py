@@ -10,9 +10,9 @@ from device_models.spec import DeviceSpec
 from sim.errors import EdgesimError, Problem
 from sim.scenario.files import missing_file
 from sim.scenario.known import Finding, Known, near, unknown_name
-from sim.scenario.model import default_name, stage_names
 from sim.scenario.raw import Raw
 from sim.scenario.recorded_rows import read_keys, read_right, read_scores, read_sizes
+from sim.scenario.stages import default_name, stage_names
 
 Found = Iterator[Finding | Problem]
 _SELECT = ("policy", "among")  # keys of select that are not options of a policy

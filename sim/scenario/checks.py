@@ -23,12 +23,13 @@ from sim.scenario.files import is_model_file, missing_file
 from sim.scenario.generation_checks import generation_findings
 from sim.scenario.known import Finding, Known, near, unknown_name
 from sim.scenario.loadgen_checks import loadgen_findings
-from sim.scenario.model import TraceArrivals, default_name, stage_names
+from sim.scenario.model import TraceArrivals
 from sim.scenario.optimize_checks import optimize_findings
 from sim.scenario.part import LONGEST_S
 from sim.scenario.positions import Path, Places
 from sim.scenario.raw import Raw
 from sim.scenario.schema_problems import MAX_PROBLEMS
+from sim.scenario.stages import default_name, stage_names
 
 __all__ = ["Finding", "Known", "check_scenario"]
 

@@ -38,9 +38,12 @@ _Candidate = tuple[Any, str]  # a type and, in a union, the name of its branch
 def schema_problems(error: ValidationError, model: type[BaseModel], places: Places, below: Path = ()) -> list[Problem]:
     """Problems of one validation. ``below``: the path in ``places`` at which the validated data begins."""
     errors = error.errors(include_url=False)
-    problems = [problem for one in errors[:MAX_PROBLEMS] for problem in _problems(one, model, places, below)]
-    if len(errors) > MAX_PROBLEMS:
-        problems.append(places.problem(below, f"and {len(errors) - MAX_PROBLEMS} more mistakes"))
+    wrong = {tuple(one["loc"])[:length] for one in errors for length in range(len(one["loc"]))}
+    # pydantic counts only the entries of a list that are right; the wrong ones have problems of their own
+    told = [one for one in errors if one["type"] != "too_short" or tuple(one["loc"]) not in wrong]
+    problems = [problem for one in told[:MAX_PROBLEMS] for problem in _problems(one, model, places, below)]
+    if len(told) > MAX_PROBLEMS:
+        problems.append(places.problem(below, f"and {len(told) - MAX_PROBLEMS} more mistakes"))
     return problems
 
 
@@ -60,8 +63,6 @@ def _problems(error: Any, model: type[BaseModel], places: Places, below: Path) -
     if kind == "union_tag_invalid":
         key = error["ctx"]["discriminator"].strip("'").removesuffix("()")
         return [places.problem(_deeper(places, path, key), _choice(error["ctx"]["tag"], error["ctx"]["expected_tags"]))]
-    if kind == "too_short" and given:
-        return []  # pydantic counts only the entries that are right; the wrong ones have problems of their own
     if kind == "value_error":
         return _value_problems(str(error["ctx"]["error"]), given, path, places)
     return [places.problem(path, _words(kind, given, error.get("ctx", {}), error["msg"]), at_key="[key]" in location)]
@@ -116,7 +117,7 @@ def _words(kind: str, given: Any, context: dict[str, Any], fallback: str) -> str
     if kind == "string_too_long":
         return f"longer than {context['max_length']} characters"
     if kind == "too_short":
-        return f"needs at least {context['min_length']} entry, got {context['actual_length']}"
+        return f"needs at least {context['min_length']} {'entry' if context['min_length'] == 1 else 'entries'}, got {context['actual_length']}"
     if kind == "too_long":
         return f"has at most {context['max_length']} entries, got {context['actual_length']}"
     return fallback

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sim.scenario.model import CacheStage, Workload
+from sim.scenario.model import Workload
+from sim.scenario.stages import CacheStage
 
 
 def guards(workload: Workload) -> tuple[tuple[int, ...], ...]:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from device_models.radio import STATES
 from sim.runtime.deployment import Deployment
 from sim.runtime.engine import Engine
-from sim.scenario.model import RadioStage, Scenario
+from sim.scenario.model import Scenario
+from sim.scenario.stages import RadioStage
 from sim.trace import Status, Trace
 
 SETTINGS = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])

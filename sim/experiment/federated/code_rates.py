@@ -8,7 +8,7 @@ from sim.compiler import compile_code
 from sim.compiler.support import units_of_kind
 from sim.experiment.fleet.tables import warm_cost
 from sim.fleet.federated.plan import CodeRates
-from sim.scenario.model import CodeWork
+from sim.scenario.stages import CodeWork
 
 _MUCH = 1e9
 _PROCESSORS = ("cpu", "mcu")

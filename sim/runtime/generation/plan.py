@@ -21,7 +21,7 @@ from sim.runtime.generation.step_timings import StepTotals
 from sim.runtime.plans import PlanAt, Planner, stage_plan
 from sim.runtime.request import StagePlan, StageRun
 from sim.scenario.generation import Serving
-from sim.scenario.model import GenerateStage
+from sim.scenario.stages import GenerateStage
 from sim.trace import ServingTotals
 from sim.workload.streams import stream
 from sim.workload.token_counts import accepted_counts, longest, mean_tokens, prefix_groups, token_counts

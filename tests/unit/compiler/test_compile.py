@@ -13,7 +13,8 @@ from sim.compiler import compile_code, compile_model
 from sim.errors import EdgesimError, ModelError
 from sim.graph.builder import GraphBuilder
 from sim.graph.work import total_macs
-from sim.scenario.model import CodeWork, Placement
+from sim.scenario.model import Placement
+from sim.scenario.stages import CodeWork
 
 NPU = Placement(prefer=("npu",))
 

@@ -195,3 +195,22 @@ def test_a_language_model_that_cannot_keep_up() -> None:
     assert "come faster than assistant can answer them" in warning.what
     status = experiment.run().trace.requests["status"]
     assert (status == Status.UNFINISHED).mean() > 0.5
+
+
+@pytest.mark.parametrize(
+    ("shipped", "arrival", "rates"),
+    [
+        # a few requests a second are too many for prompts, of which others have had a part before, and for answers of which eight are written at once
+        ("edge_box_assistant", "workloads.questions.arrival", (0.5, 3.0)),
+        # a step of the large model and those of its draft
+        ("chat_with_draft", "workloads.chat.arrival", (0.2, 0.6)),
+    ],
+)
+def test_a_language_model_is_warned_of_before_it_is_far_beyond_what_it_can_do(shipped: str, arrival: str, rates: tuple[float, float]) -> None:
+    file = Path(__file__).resolve().parents[3] / "scenarios" / f"{shipped}.yaml"
+    for rate, warned in zip(rates, (False, True), strict=True):
+        given = (f"{arrival}={{kind: poisson, rate: {rate} Hz}}", "duration=100 s", "warmup=0 s")
+        experiment = prepare(load_scenario(file, overrides=given))
+        status = experiment.run().trace.requests["status"]
+        assert bool(experiment.warnings()) is warned
+        assert bool((status == Status.UNFINISHED).mean() > 0.3) is warned

@@ -15,7 +15,8 @@ from device_models.radio import STATES, RadioSpec, Transfer, energy_j, phases
 from sim.experiment.simulate import simulate
 from sim.runtime.deployment import Deployment
 from sim.runtime.engine import Engine
-from sim.scenario.model import RadioStage, Scenario
+from sim.scenario.model import Scenario
+from sim.scenario.stages import RadioStage
 from sim.trace import Status, Trace
 
 RADIO = {

@@ -58,6 +58,8 @@ MISTAKES = [
     ("{model: net}", "{generate: @net, prompt: 5, output: 5}", "workloads.cascade.pipeline.1.generate", "only a whole one generates"),
     ("{model: net}", "{model: net, repeat: @2}", "workloads.cascade.pipeline.1.repeat", "a request goes through it once"),
     ("{model: net}", "{model: net, @batching: {max_size: 4}}", "workloads.cascade.pipeline.1.batching", "batching goes with whole models"),
+    ("among: [big, small], thresholds: [2]", "among: @[big], thresholds: []", "workloads.cascade.pipeline.2.select.among", "needs at least 2 entries, got 1"),
+    ("among: [big, small], thresholds: [2]", "among: [big, @3], thresholds: [2]", "workloads.cascade.pipeline.2.select.among.1", "expected text"),
     # cascades
     ("threshold: 0.8, loop", "threshold: @high, loop", "workloads.cascade.pipeline.0.exit.threshold", "expected a number"),
     ("threshold: 0.8, loop", "threshold: @.nan, loop", "workloads.cascade.pipeline.0.exit.threshold", "finite number"),

@@ -11,7 +11,7 @@ from sim.errors import EdgesimError
 from sim.experiment.names import known_names
 from sim.report.scenario_yaml import scenario_text
 from sim.scenario.loading import LoadedScenario, load_scenario
-from sim.scenario.model import RadioStage
+from sim.scenario.stages import RadioStage
 
 HEAD = """name: test
 device: {device}
