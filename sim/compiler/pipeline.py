@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from sim.compiler.runtimes import Runtime, runtime
 from sim.compiler.runtimes.spec import step_pass
 from sim.errors import EdgesimError
 from sim.graph.ir import Graph
-from sim.passes import Pass, make_pass
+from sim.passes import Pass, make_pass, run_passes
 from sim.registry import near_names
 
 AS_STORED = "as_stored"
@@ -41,11 +39,10 @@ def lower(
     engine: Runtime | str,
     precision: str = AS_STORED,
     stop_after: str | None = None,
-    after_each: Callable[[Pass, Graph], None] | None = None,
 ) -> Graph:
     """The graph as the runtime would run it; with ``stop_after``, as it is after the last pass of that name.
 
-    ``after_each`` is called with every pass and the graph it left. Raises EdgesimError for a name that is not in the pipeline.
+    Raises EdgesimError for a name that is not in the pipeline.
     """
     passes = pipeline_for(engine, precision, "training" in graph.notes)
     names = [step.name for step in passes]
@@ -53,11 +50,7 @@ def lower(
         if stop_after not in names:
             raise EdgesimError(f"no pass {stop_after!r} in the pipeline of {resolve_runtime(engine).name} for {precision}; {near_names(stop_after, names)}")
         passes = passes[: len(names) - names[::-1].index(stop_after)]
-    for step in passes:
-        graph = step(graph)
-        if after_each is not None:
-            after_each(step, graph)
-    return graph
+    return run_passes(graph, passes)
 
 
 def _conversion(engine: Runtime, precision: str) -> Pass:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from sim.compiler.program import Buffer, MemoryPlan
 from sim.graph.ir import Graph, Op
 from sim.graph.ops import OPS
@@ -14,18 +16,21 @@ from sim.graph.ops import OPS
 
 def plan_problems(plan: MemoryPlan) -> list[str]:
     """Everything wrong with a plan by itself: overlaps, buffers outside the arena, a wrong lower bound."""
-    problems = []
     buffers = plan.buffers
+    columns = np.array([(buffer.first, buffer.last, buffer.offset_bytes, buffer.size_bytes) for buffer in buffers], dtype=np.int64)
+    first, last, begin, size = columns.reshape(-1, 4).T
+    end = begin + size
+    problems = [
+        f"{buffers[at].tensor} at {buffers[at].offset_bytes} .. {end[at]} lies outside the arena of {plan.arena_bytes} bytes"
+        for at in np.flatnonzero((begin < 0) | (end > plan.arena_bytes))
+    ]
     for i, one in enumerate(buffers):
-        if one.offset_bytes < 0 or one.offset_bytes + one.size_bytes > plan.arena_bytes:
-            problems.append(f"{one.tensor} at {one.offset_bytes} .. {one.offset_bytes + one.size_bytes} lies outside the arena of {plan.arena_bytes} bytes")
-        for two in buffers[i + 1 :]:
-            together = one.first <= two.last and two.first <= one.last
-            apart = one.offset_bytes + one.size_bytes <= two.offset_bytes or two.offset_bytes + two.size_bytes <= one.offset_bytes
-            if together and not apart:
-                when = f"kernels {max(one.first, two.first)} .. {min(one.last, two.last)}"
-                problems.append(f"{one.tensor} and {two.tensor} are alive together ({when}) and overlap in memory")
-    most = max((sum(b.size_bytes for b in buffers if b.first <= kernel <= b.last) for kernel in {b.first for b in buffers}), default=0)
+        later = slice(i + 1, None)
+        clash = (first[i] <= last[later]) & (first[later] <= last[i]) & (end[i] > begin[later]) & (end[later] > begin[i])
+        for j in i + 1 + np.flatnonzero(clash):
+            when = f"kernels {max(first[i], first[j])} .. {min(last[i], last[j])}"
+            problems.append(f"{one.tensor} and {buffers[j].tensor} are alive together ({when}) and overlap in memory")
+    most = max((int(size[(first <= kernel) & (kernel <= last)].sum()) for kernel in np.unique(first)), default=0)
     if most != plan.lower_bound_bytes:
         problems.append(f"{most} bytes are alive at once, the plan says {plan.lower_bound_bytes}")
     if plan.arena_bytes < most:

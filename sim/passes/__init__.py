@@ -21,6 +21,6 @@ from sim.passes import (  # noqa: F401  (they fill the table)
     remove_identities,
     self_quantizing_layers,
 )
-from sim.passes.base import PASSES, Pass, make_pass
+from sim.passes.base import PASSES, Pass, make_pass, run_passes
 
-__all__ = ["PASSES", "Pass", "make_pass"]
+__all__ = ["PASSES", "Pass", "make_pass", "run_passes"]

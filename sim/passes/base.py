@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -36,7 +37,7 @@ class Pass(ABC):
             verify(result)
         except ModelError as error:
             raise RuntimeError(f"pass {self} broke the graph {graph.name!r}: {error}") from error
-        if _interface(result, not self.retypes_interface) != _interface(graph, not self.retypes_interface):
+        if not _interfaces_agree(graph, result, not self.retypes_interface):
             raise RuntimeError(f"pass {self} changed the inputs or outputs of {graph.name!r}")
         return result
 
@@ -49,6 +50,26 @@ class Pass(ABC):
 PASSES: Registry[type[Pass]] = Registry("pass")
 
 
+def run_passes(graph: Graph, steps: Sequence[Pass]) -> Graph:
+    """What calling each pass on what the one before it left gives, with a single copy and check of the graph.
+
+    Raises what calling them in turn raises.
+    """
+    result = graph.copy()
+    try:
+        for step in steps:
+            step.apply(result)
+            result.drop_unused_tensors()
+        verify(result)
+        if _interfaces_agree(graph, result, not any(step.retypes_interface for step in steps)):
+            return result
+    except Exception:  # whatever it was, a pass that broke the graph may be behind it: in turn they show which
+        pass
+    for step in steps:
+        graph = step(graph)
+    return graph
+
+
 def make_pass(name: str, options: dict[str, Any] | None = None) -> Pass:
     """The pass ``name`` with these options. Raises EdgesimError for an unknown pass or option."""
     kind = PASSES[name]
@@ -57,6 +78,10 @@ def make_pass(name: str, options: dict[str, Any] | None = None) -> Pass:
         if option not in known:
             raise EdgesimError(f"pass {name!r} has no option {option!r}; {near_names(option, known)}")
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in (options or {}).items()})
+
+
+def _interfaces_agree(one: Graph, other: Graph, with_format: bool) -> bool:
+    return _interface(one, with_format) == _interface(other, with_format)
 
 
 def _interface(graph: Graph, with_format: bool) -> list[tuple[Any, ...]]:
