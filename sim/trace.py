@@ -74,6 +74,13 @@ class Table:
         """Column name -> array ``[rows]`` (copies: the table may still grow)."""
         return {name: np.array(column) for name, column in self._columns.items()}
 
+    def part(self, rows: np.ndarray) -> Table:
+        """A table of some of the rows, by their positions."""
+        result = Table(**{name: column.typecode for name, column in self._columns.items()})
+        for name, column in self._columns.items():
+            result._columns[name].frombytes(np.array(column)[rows].tobytes())
+        return result
+
     def tail(self, row: int) -> dict[str, array[Any]]:
         """The columns from a row on."""
         return {name: column[row:] for name, column in self._columns.items()}

@@ -41,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number with its unit")
     parser.add_argument("--trace", type=Path, metavar="FILE", help="write a trace that ui.perfetto.dev opens")
     parser.add_argument("--window", metavar="START..END", help="the part of the run the timeline shows, such as '1.2 s..1.4 s'")
+    parser.add_argument("--live", action="store_true", help="play the run on the terminal before the summary")
+    parser.add_argument("--speed", metavar="N", help="of --live: simulated seconds a second (default: the whole run in 20 seconds)")
     parser.add_argument("--no-interval", action="store_true", help="do not work out how sure the numbers are (about half a second)")
     parser.add_argument("--quiet", action="store_true", help="print the verdict only")
 
@@ -50,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
     study = load_study(args.scenario, args.overrides, args.seed)
     if study is not None:
+        _of_one_device(args)
         return int(import_module(f"sim.cli.study_{study.kind}").run(args, study))
     from sim.report.budgets import is_valid, judge
     from sim.report.console import report_width, stream_glyphs
@@ -58,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
     from sim.report.window import parse_window
 
     asked = parse_window(args.window) if args.window else None
+    speed = _speed(args)
     loaded = load(args.scenario, args.overrides, args.seed)
     experiment, result = simulated(loaded, quiet=args.quiet)
     metrics = measure(result)
@@ -66,8 +70,28 @@ def run(args: argparse.Namespace) -> int:
     page = Page(result, metrics, verdicts, report_width(sys.stdout), stream_glyphs(), known)
     window = _window(page, asked)
     _write(args, loaded, page, window)
+    if args.live:
+        from sim.cli.live import play_run
+
+        play_run(page, speed)
     _show(page, window, result.cpu_s, args.quiet)
     return 0 if is_valid(verdicts) else 1
+
+
+def _of_one_device(args: argparse.Namespace) -> None:
+    from sim.errors import EdgesimError
+
+    if args.live:
+        raise EdgesimError("--live plays scenarios of one device; a study of many has no timeline")
+
+
+def _speed(args: argparse.Namespace) -> float | None:
+    from sim.cli.live import parse_speed
+    from sim.errors import EdgesimError
+
+    if args.speed is not None and not args.live:
+        raise EdgesimError("--speed is for --live")
+    return None if args.speed is None else parse_speed(args.speed)
 
 
 def simulated(loaded: LoadedScenario, quiet: bool = False) -> tuple[Experiment, Result]:

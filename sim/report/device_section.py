@@ -35,7 +35,7 @@ def state_lines(page: Page) -> list[Text]:
     trace, device = page.result.trace, page.result.device
     items: list[tuple[str, StepFunction, Callable[[float], str], str]] = []
     nodes = counters_of(trace, "temperature_c")
-    for name in _temperature_nodes(page, nodes):
+    for name in temperature_nodes(page, nodes):
         items.append((name, nodes[name], celsius, "red"))
     for name, clock in counters_of(trace, "frequency_hz").items():
         if name in device.domains and _moved(clock):
@@ -140,7 +140,7 @@ def _extreme(values: np.ndarray, start: float, last: float, written: Callable[[f
     return f"min {written(low)}" if written(low) not in (written(start), written(last)) else ""
 
 
-def _temperature_nodes(page: Page, nodes: dict[str, StepFunction]) -> list[str]:
+def temperature_nodes(page: Page, nodes: dict[str, StepFunction]) -> list[str]:
     """The skin and the hottest other node: what budgets and trip points look at."""
     spec = page.result.device.thermal.nodes
     skins = [name for name in nodes if name in spec and spec[name].is_skin]
