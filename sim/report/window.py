@@ -47,13 +47,16 @@ def interesting_window(trace: Trace, metrics: Metrics) -> Window | None:
     """The request at the 99th percentile of the workload that is worst off, with some time around it; None without rows of requests."""
     if trace.summaries:
         return None
-    columns = trace.requests.columns()
-    name = _worst_workload(trace, metrics)
-    if name is None:
-        return None
+    name = worst_workload(trace, metrics)
+    return None if name is None else percentile_window(trace, metrics, name)
+
+
+def percentile_window(trace: Trace, metrics: Metrics, name: str) -> Window | None:
+    """The request at the 99th percentile of one workload, with some time around it; None without rows of requests, or answers."""
     latency = metrics.workloads[name].latency
-    if latency is None:
+    if latency is None or trace.summaries:
         return None
+    columns = trace.requests.columns()
     rows = (columns["workload"] == trace.workloads.index(name)) & (columns["arrival_s"] >= metrics.warmup_s)
     rows &= np.isin(columns["status"], (Status.DONE, Status.LATE))
     latencies_s = np.where(rows, columns["end_s"] - columns["arrival_s"], np.nan)
@@ -65,8 +68,8 @@ def interesting_window(trace: Trace, metrics: Metrics) -> Window | None:
     return Window(max(arrival_s - margin_s, 0.0), to_s, title, arrival_s)
 
 
-def _worst_workload(trace: Trace, metrics: Metrics) -> str | None:
-    """Most missed deadlines, then the longest 99th percentile relative to the median; of equals the first."""
+def worst_workload(trace: Trace, metrics: Metrics) -> str | None:
+    """The one that is worst off: most missed deadlines, then the longest 99th percentile relative to the median; of equals the first."""
     candidates = [name for name in trace.workloads if metrics.workloads[name].latency is not None]
 
     def badness(name: str) -> tuple[float, float]:
