@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="write summary, metrics, trace, CSV tables and the scenario into a folder")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number with its unit")
     parser.add_argument("--trace", type=Path, metavar="FILE", help="write a trace that ui.perfetto.dev opens")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="write the summary as a picture of a terminal")
     parser.add_argument("--window", metavar="START..END", help="the part of the run the timeline shows, such as '1.2 s..1.4 s'")
     parser.add_argument("--live", action="store_true", help="play the run on the terminal before the summary")
     parser.add_argument("--speed", metavar="N", help="of --live: simulated seconds a second (default: the whole run in 20 seconds)")
@@ -81,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
 def _of_one_device(args: argparse.Namespace) -> None:
     from sim.errors import EdgesimError
 
+    if args.svg:
+        raise EdgesimError("--svg is for scenarios of one device")
     if args.live:
         raise EdgesimError("--live plays scenarios of one device; a study of many has no timeline")
 
@@ -123,7 +126,7 @@ def _window(page: Page, asked: tuple[float, float] | None) -> Window | None:
 
 def _write(args: argparse.Namespace, loaded: LoadedScenario, page: Page, window: Window | None) -> None:
     """Files first: what the screen shows is then not lost to a closed pipe."""
-    if not (args.out or args.json or args.trace):
+    if not (args.out or args.json or args.trace or args.svg):
         return
     from sim.report.chrome_trace import write_chrome_trace
     from sim.report.export import export
@@ -136,6 +139,11 @@ def _write(args: argparse.Namespace, loaded: LoadedScenario, page: Page, window:
         write_result(data, args.json)
     if args.trace:
         write_chrome_trace(page.result, args.trace)
+    if args.svg:
+        from sim.report.summary import summary
+        from sim.report.terminal_picture import write_terminal_svg
+
+        write_terminal_svg(summary(page, window), page.width, f"edgesim run {args.scenario}", args.svg)
 
 
 def _show(page: Page, window: Window | None, cpu_s: float, quiet: bool) -> None:
