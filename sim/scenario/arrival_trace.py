@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sim.errors import EdgesimError, Problem
 from sim.registry import near_names
+from sim.scenario.csv_rows import numbered_rows
 
 MAX_BYTES = 500_000_000
 _MAX_PROBLEMS = 10
@@ -37,7 +38,7 @@ def round_s(times: NDArray[np.float64]) -> float:
 
 
 def _times(rows: Iterator[list[str]], file: str, column: str) -> NDArray[np.float64]:
-    lines = _numbered(rows, file)
+    lines = numbered_rows(rows, file)
     _, header = next(lines, (0, []))
     names = [name.strip() for name in header]
     if column not in names:
@@ -59,20 +60,6 @@ def _times(rows: Iterator[list[str]], file: str, column: str) -> NDArray[np.floa
     if problems:
         raise EdgesimError(problems)
     return np.frombuffer(times, dtype=np.float64)
-
-
-def _numbered(rows: Iterator[list[str]], file: str) -> Iterator[tuple[int, list[str]]]:
-    """Rows that are not empty, with their line; csv's own complaints become ours."""
-    reader = rows
-    while True:
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise EdgesimError(Problem(file, getattr(reader, "line_num", 0), what=f"not CSV: {error}")) from None
-        if row:
-            yield getattr(reader, "line_num", 0), row
 
 
 def _time(row: list[str], at: int, last: float) -> tuple[float, str]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sim.errors import EdgesimError, Problem
 from sim.registry import near_names
+from sim.scenario.csv_rows import numbered_rows
 
 MAX_BYTES = 500_000_000
 _MAX_PROBLEMS = 10
@@ -46,7 +47,7 @@ def _column(path: Path, column: str, read: Cell) -> list[Any]:
         if path.stat().st_size > MAX_BYTES:
             raise EdgesimError(Problem(str(path), what=f"longer than {MAX_BYTES // 1_000_000} MB"))
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            return _cells(_rows(csv.reader(stream), str(path)), str(path), column, read)
+            return _cells(numbered_rows(csv.reader(stream), str(path)), str(path), column, read)
     except UnicodeDecodeError as error:
         raise EdgesimError(Problem(str(path), what=f"is not UTF-8 text (byte {error.start})")) from None
     except OSError as error:
@@ -71,19 +72,6 @@ def _cells(rows: Iterator[tuple[int, Sequence[str]]], file: str, column: str, re
     if problems:
         raise EdgesimError(problems)
     return values
-
-
-def _rows(reader: Any, file: str) -> Iterator[tuple[int, Sequence[str]]]:
-    """Rows that are not empty, with their line; csv's own complaints become ours."""
-    while True:
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise EdgesimError(Problem(file, getattr(reader, "line_num", 0), what=f"not CSV: {error}")) from None
-        if row:
-            yield reader.line_num, row
 
 
 def _number(text: str) -> tuple[float, str]:

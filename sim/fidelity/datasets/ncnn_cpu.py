@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -13,11 +12,12 @@ from device_models.spec import DeviceSpec
 from sim.compiler.compile import Lowered
 from sim.compiler.cost import halves_floats
 from sim.compiler.support import targets_of
-from sim.fidelity.case import Case, Regime
+from sim.fidelity.case import Case
 from sim.fidelity.cpu_devices import DATA, UNIT, clusters, device_of, specification
 from sim.fidelity.cpu_factors import fit_factors
 from sim.fidelity.cpu_features import FACTORS, Stacked, stack, with_factors, with_structure, with_unit
 from sim.fidelity.cpu_structure import Measured, catalogued, folds, parts_of, structure_of
+from sim.fidelity.ncnn_rows import NcnnTable, table_rows
 from sim.fidelity.predict import lowered_of
 from sim.frontends.zoo.published_names import published_network
 
@@ -48,32 +48,9 @@ _FAMILY = {name: family for family, names in FAMILIES.items() for name in names}
 Group = tuple[str, int]  # device as specified, threads
 
 
-class NcnnCpu:
-    """Latencies of convolutional networks on CPU clusters."""
-
-    name = "ncnn_cpu"
-    title = "CPU clusters, ncnn"
-    regimes: tuple[Regime, ...] = ("in-sample", "leave-family-out", "zero-shot", "k-shot")
-
-    def cases(self) -> list[Case]:
-        return list(_cases())
-
-    def devices(self, cases: list[Case], regime: Regime, shots: int = 5) -> list[DeviceSpec | None]:
-        found: list[DeviceSpec | None] = [None] * len(cases)
-        for case_rows, device in _REGIMES[regime](cases, shots):
-            for row in case_rows:
-                found[row] = device
-        return found
-
-
-DATASET = NcnnCpu()
-
-
 @cache
 def _cases() -> tuple[Case, ...]:
-    with (DATA / "ncnn_cpu.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(enumerate(csv.DictReader(file), start=2))
-    return tuple(case for line, row in rows if (case := _case(line, row)) is not None)
+    return tuple(case for line, row in table_rows(DATA / "ncnn_cpu.csv") if (case := _case(line, row)) is not None)
 
 
 def _case(line: int, row: Mapping[str, str]) -> Case | None:
@@ -211,4 +188,7 @@ def _shown(cases: Sequence[Case], shots: int) -> set[int]:
     return shown
 
 
-_REGIMES = {"in-sample": _in_sample, "leave-family-out": _leave_family_out, "zero-shot": _zero_shot, "k-shot": _k_shot}
+# Latencies of convolutional networks on CPU clusters.
+DATASET = NcnnTable(
+    "ncnn_cpu", "CPU clusters, ncnn", _cases, {"in-sample": _in_sample, "leave-family-out": _leave_family_out, "zero-shot": _zero_shot, "k-shot": _k_shot}
+)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 
 import numpy as np
 
 from device_models.spec import DeviceSpec
-from sim.fidelity.case import Case, Regime
+from sim.fidelity.case import Case
 from sim.fidelity.cpu_features import with_unit
 from sim.fidelity.datasets.ncnn_cpu import FAMILIES, SOURCE
 from sim.fidelity.gpu_devices import CPU, DATA, UNIT, rows, specification
 from sim.fidelity.gpu_features import FACTORS, Placed, place, rests, with_factors
 from sim.fidelity.gpu_structure import Measured, factors, folds, parts_of, structured
+from sim.fidelity.ncnn_rows import NcnnTable, table_rows
 from sim.fidelity.predict import lowered_of
 from sim.frontends.zoo.published_names import published_network
 from sim.scenario.model import ModelUse
@@ -25,32 +25,9 @@ _FAMILY = {name: family for family, names in FAMILIES.items() for name in names}
 Fitted = list[tuple[list[int], DeviceSpec]]
 
 
-class NcnnGpu:
-    """Latencies of convolutional networks on GPUs through Vulkan."""
-
-    name = "ncnn_gpu"
-    title = "GPUs, ncnn (Vulkan)"
-    regimes: tuple[Regime, ...] = ("in-sample", "leave-family-out", "zero-shot", "k-shot")
-
-    def cases(self) -> list[Case]:
-        return list(_cases())
-
-    def devices(self, cases: list[Case], regime: Regime, shots: int = 5) -> list[DeviceSpec | None]:
-        found: list[DeviceSpec | None] = [None] * len(cases)
-        for case_rows, device in _REGIMES[regime](cases, shots):
-            for row in case_rows:
-                found[row] = device
-        return found
-
-
-DATASET = NcnnGpu()
-
-
 @cache
 def _cases() -> tuple[Case, ...]:
-    with (DATA / "ncnn_gpu.csv").open(newline="", encoding="utf-8") as file:
-        read = list(enumerate(csv.DictReader(file), start=2))
-    return tuple(case for line, row in read if (case := _case(line, row)) is not None)
+    return tuple(case for line, row in table_rows(DATA / "ncnn_gpu.csv") if (case := _case(line, row)) is not None)
 
 
 def _case(line: int, row: Mapping[str, str]) -> Case | None:
@@ -172,4 +149,7 @@ def _shown(cases: Sequence[Case], shots: int) -> set[int]:
     return shown
 
 
-_REGIMES = {"in-sample": _in_sample, "leave-family-out": _leave_family_out, "zero-shot": _zero_shot, "k-shot": _k_shot}
+# Latencies of convolutional networks on GPUs through Vulkan.
+DATASET = NcnnTable(
+    "ncnn_gpu", "GPUs, ncnn (Vulkan)", _cases, {"in-sample": _in_sample, "leave-family-out": _leave_family_out, "zero-shot": _zero_shot, "k-shot": _k_shot}
+)
