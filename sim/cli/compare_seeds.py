@@ -56,7 +56,7 @@ def compare_over_seeds(asked: Sequence[tuple[str, str]], args: argparse.Namespac
 
 def seed_rows(runs: Sequence[Sequence[dict[str, Any]]], every: bool) -> list[SeedRow]:
     """``runs``: by scenario, then by seed. Metrics that some run does not have are left out: there is nothing to pair."""
-    from sim.cli.compare import paired
+    from sim.cli.compare_rows import paired
     from sim.report.significance import holm, paired_difference
 
     seeds = len(runs[0])
@@ -78,7 +78,7 @@ def _varies(found: Difference) -> bool:
 
 
 def _data(row: SeedRow) -> dict[str, Any]:
-    from sim.cli.compare import LETTERS
+    from sim.cli.compare_rows import LETTERS
 
     letters = LETTERS.lower()
     differences = {
@@ -91,7 +91,7 @@ def _data(row: SeedRow) -> dict[str, Any]:
 def _print(runs: Sequence[Sequence[dict[str, Any]]], rows: Sequence[SeedRow]) -> None:
     import sys
 
-    from sim.cli.compare import LETTERS, print_heads
+    from sim.cli.compare_rows import LETTERS, print_heads
     from sim.cli.table import print_table
     from sim.report.console import report_width
 
@@ -112,7 +112,7 @@ def _same(found: Difference) -> bool:
 
 def _cells(row: SeedRow, at: int, wide: bool) -> list[str]:
     """Metric, both means, and their difference: as a share of A where that has a zero that means something."""
-    from sim.cli.compare import written
+    from sim.cli.compare_rows import written
 
     found, base = row.differences[at], sum(row.values[0]) / len(row.values[0])
     sides = [_mean_text(values, row.unit, wide) for values in (row.values[0], row.values[at + 1])]
@@ -128,7 +128,7 @@ def _cells(row: SeedRow, at: int, wide: bool) -> list[str]:
 
 def _mean_text(values: Sequence[float], unit: str, wide: bool) -> str:
     """The mean, and half its 95 % interval as a share of it where there is room."""
-    from sim.cli.compare import written
+    from sim.cli.compare_rows import written
     from sim.report.significance import mean_interval
 
     mean, reach = mean_interval(values)
