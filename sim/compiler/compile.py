@@ -65,9 +65,15 @@ def compile_model(
     weights that a whole run reads on each unit beyond those of ``graph``, where that is only a part of what runs.
     Raises EdgesimError for an unknown or unsuitable runtime, unit or precision, ModelError where an operator runs nowhere.
     """
-    engine = resolve_runtime(runtime or device.runtimes[0])
+    lowered = lower_model(graph, runtime_for(device, runtime), precision)
+    return compile_lowered(lowered, device, placement=placement, threads=threads, name=name, weights_elsewhere=weights_elsewhere)
+
+
+def runtime_for(device: DeviceSpec, name: str | None = None) -> Runtime:
+    """The runtime that is asked for, the device's first if None. Raises EdgesimError where it does not exist, or not for this device."""
+    engine = resolve_runtime(name or device.runtimes[0])
     _refuse_foreign(engine, device)
-    return compile_lowered(lower_model(graph, engine, precision), device, placement=placement, threads=threads, name=name, weights_elsewhere=weights_elsewhere)
+    return engine
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from functools import partial, singledispatch
 
 from sim.compiler import compile_code, compile_model
+from sim.compiler.compile import compile_lowered, lower_model, runtime_for
 from sim.compiler.program import Program
 from sim.errors import EdgesimError, Problem
 from sim.experiment.accuracy.of_model import with_accuracy
 from sim.experiment.batch_programs import served_code, served_model
+from sim.experiment.compiled import Compiled
 from sim.experiment.compression import compressed_model
 from sim.experiment.exit_parts import cut_to_part, exit_parts
 from sim.experiment.locate import collected
@@ -50,12 +52,12 @@ class StagePrograms:
 class Programs:
     """Collects programs in the order they are asked for; a user's mistakes are kept until all are known (:meth:`finish`)."""
 
-    def __init__(self, loaded: LoadedScenario, compiled: dict[str, Program] | None = None) -> None:
-        """``compiled``: models by what they are made of, shared among scenarios of one device and runtime."""
+    def __init__(self, loaded: LoadedScenario, compiled: Compiled | None = None) -> None:
+        """``compiled``: what other scenarios of the same folder have compiled, which is used and added to."""
         self.loaded = loaded
         self.loads: dict[str, bool | None] = {}  # of every program asked for: whether it is in memory from the start, None for user code
         self._programs: dict[str, Program] = {}
-        self._compiled: dict[str, Program] = {} if compiled is None else compiled
+        self._compiled = Compiled() if compiled is None else compiled
         self._split: dict[str, list[Graph]] = {}  # networks with exits by name: their parts
         self._graphs: dict[str, Graph] = {}  # of models that are compiled for several batch sizes, likewise
         self._problems: list[Problem] = []
@@ -95,10 +97,12 @@ class Programs:
 
     def compiled(self, use: ModelUse, name: str) -> Program:
         """The program of a model; two models of a scenario that differ only in name or loading share the work."""
-        key = use.model_copy(update={"load": "at_start"}).model_dump_json()
-        if key not in self._compiled:
-            self._compiled[key] = _compiled(self.loaded, use, name)
-        return self._compiled[key]
+        return self._compiled.program(self.loaded, use, lambda: self._program(use, name))
+
+    def _program(self, use: ModelUse, name: str) -> Program:
+        loaded, engine = self.loaded, runtime_for(self.loaded.device, use.runtime or self.loaded.scenario.runtime)
+        lowered = self._compiled.lowered(loaded, use, lambda: lower_model(model_graph(loaded, use, name), engine, use.precision))
+        return compile_lowered(lowered, loaded.device, placement=training_placement(use, loaded.device), threads=use.threads, name=name)
 
     def change(self, name: str, how: Callable[[Program], Program]) -> None:
         """Put another program in the place of one that was made."""
@@ -150,10 +154,6 @@ def _code(stage: CodeStage, at: StageAt, programs: Programs) -> StagePrograms:
 @stage_programs.register
 def _radio(stage: RadioStage, at: StageAt, programs: Programs) -> StagePrograms:
     return StagePrograms()
-
-
-def _compiled(loaded: LoadedScenario, use: ModelUse, name: str) -> Program:
-    return _lowered(loaded, use, model_graph(loaded, use, name), name)
 
 
 def _lowered(loaded: LoadedScenario, use: ModelUse, graph: Graph, name: str) -> Program:

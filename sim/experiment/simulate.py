@@ -18,6 +18,7 @@ from sim.experiment import (
     generation,  # noqa: F401  (it registers the programs of stages that generate)
 )
 from sim.experiment.battery_check import check_battery, check_one_inference
+from sim.experiment.compiled import Compiled
 from sim.experiment.locate import collected, located
 from sim.experiment.names import known_names
 from sim.experiment.overload import overloads
@@ -81,10 +82,10 @@ class Experiment:
             raise EdgesimError(located(error.problems, loaded.places, ("models",))) from None
 
 
-def prepare(loaded: LoadedScenario, compiled: dict[str, Program] | None = None) -> Experiment:
+def prepare(loaded: LoadedScenario, compiled: Compiled | None = None) -> Experiment:
     """Import, lower and compile each model that a stage runs, once. Raises EdgesimError for all models that cannot be read, run or stored.
 
-    ``compiled``: what other scenarios of the same device, default runtime and folder have compiled, which is used and added to.
+    ``compiled``: what other scenarios of the same folder have compiled, which is used and added to.
     """
     cpu_s = time.process_time()
     scenario, asked = loaded.scenario, Programs(loaded, compiled)

@@ -12,6 +12,7 @@ from typing import Any, Generic
 
 from sim.compiler.program import Program
 from sim.errors import EdgesimError
+from sim.experiment.compiled import Compiled
 from sim.experiment.optimize.changes import Change, changed
 from sim.experiment.optimize.search import M, Ran
 from sim.experiment.result import Result
@@ -37,7 +38,7 @@ class Trials(Generic[M]):
     directory: Path
     known: Known
     measure: Callable[[Result], M]
-    programs: dict[str, dict[str, Program]] = field(default_factory=dict)  # by device and runtime, then by model
+    compiled: Compiled = field(default_factory=Compiled)
     traces: dict[str, Trace] = field(default_factory=dict)
 
     def run(self, changes: Sequence[Change]) -> Ran[M]:
@@ -54,10 +55,8 @@ class Trials(Generic[M]):
     def result(self, changes: Sequence[Change]) -> Result:
         """What ``edgesim run`` would give. Raises EdgesimError as it would."""
         loaded = self.loaded(changes)
-        device = loaded.device.model_dump_json()
-        place = hashlib.sha256(f"{loaded.scenario.runtime} {device}".encode()).hexdigest()
-        experiment = prepare(loaded, self.programs.setdefault(place, {}))
-        key = _run_key(experiment, device)
+        experiment = prepare(loaded, self.compiled)
+        key = _run_key(experiment, loaded.device.model_dump_json())
         if key not in self.traces:
             while len(self.traces) >= _MOST_TRACES:
                 del self.traces[next(iter(self.traces))]
