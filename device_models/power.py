@@ -6,6 +6,7 @@ from device_models.spec import MemorySpec, UnitPower
 
 REFERENCE_V = 1.0  # where no voltage is published, capacitance is stated at this voltage (see UnitPower)
 LEAKAGE_REFERENCE_C = 25.0
+_MOST_DOUBLINGS = 64.0  # what has run away by so much is beyond any device: numbers stay finite
 
 
 def dynamic_w(power: UnitPower, frequency_hz: float, voltage_v: float | None, activity: float = 1.0, active_cores: float = 1.0) -> float:
@@ -30,7 +31,8 @@ def at_voltage_w(highest_w: float, voltage_v: float | None, highest_voltage_v: f
 def leakage_w(power: UnitPower, temperature_c: float, voltage_v: float | None = None, highest_voltage_v: float | None = None) -> float:
     """Leakage, W: in proportion to the voltage, doubling every ``leakage_doubling`` kelvin above 25 degC."""
     ratio = 1.0 if voltage_v is None or highest_voltage_v is None else voltage_v / highest_voltage_v
-    return float(power.leakage_w) * ratio * 2.0 ** ((temperature_c - LEAKAGE_REFERENCE_C) / float(power.leakage_doubling_k))
+    doublings = min((temperature_c - LEAKAGE_REFERENCE_C) / float(power.leakage_doubling_k), _MOST_DOUBLINGS)
+    return float(power.leakage_w) * ratio * 2.0**doublings
 
 
 def running_w(

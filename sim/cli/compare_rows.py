@@ -64,6 +64,8 @@ def written(value: float | None, unit: str, of_study: bool = False) -> str:
         return seconds(value)
     if of_study and unit in ("B", "B/s"):
         return traffic(value) + unit[1:]
+    if unit.startswith("currency"):  # whichever it is
+        return f"{value:.4g}"
     dimension = {"s": "time", "J": "energy", "W": "power", "B": "bytes", "Hz": "frequency", "degC": "temperature"}.get(unit)
     if dimension is None:
         return count(value) if isinstance(value, int) or value >= 1000 else f"{value:.4g}" + ("" if unit == "1" else f" {unit}")

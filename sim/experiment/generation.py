@@ -13,6 +13,7 @@ from sim.compiler.served import ServedProgram
 from sim.compiler.shortened_steps import ShortenedSteps
 from sim.compiler.step_costs import StepCosts, StepShape
 from sim.errors import EdgesimError, Problem
+from sim.experiment.compiled import compiled_for
 from sim.experiment.programs import Programs, StageAt, StagePrograms, model_graph, stage_programs
 from sim.experiment.training import training_placement
 from sim.frontends.zoo import MODELS
@@ -87,7 +88,7 @@ class DecoderPrograms:
     def _steps(self) -> StepCosts:
         """Those of an earlier scenario of this process if all that prices them is the same: sweeps compile each step once."""
         loaded, use = self._programs.loaded, self._use.model_copy(update={"serving": None, "load": "at_start"})
-        parts = (use.model_dump_json(), self.serving.kv_cache.format, loaded.device.model_dump_json(), loaded.scenario.runtime, str(loaded.directory))
+        parts = (use.model_dump_json(), self.serving.kv_cache.format, compiled_for(loaded.device, use), loaded.scenario.runtime, str(loaded.directory))
         key = hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
         bandwidth_bytes_per_s = float(self._device.memory.bandwidth_bytes_per_s)
         shortened = ShortenedSteps(self._step_graph, self._compiled_graph, bandwidth_bytes_per_s, self._highest_hz())
@@ -101,13 +102,17 @@ class DecoderPrograms:
         return self._graph(shape, self.serving.context + shape.context + shape.tokens)
 
     def _compiled(self, shape: StepShape, capacity: int) -> Program:
-        return self._compiled_graph(self._graph(shape, capacity))
+        return self._programs.compiled(self._step(shape, capacity), self.name)
 
     def _graph(self, shape: StepShape, capacity: int) -> Graph:
+        return model_graph(self._programs.loaded, self._step(shape, capacity), self.name)
+
+    def _step(self, shape: StepShape, capacity: int) -> ModelUse:
+        """The model as it is for one step."""
         phase = {"phase": "decode"} if shape.tokens == 1 else {"phase": "prefill", "sequence": shape.tokens}
         kv_cache = self.serving.kv_cache.format
         options = {**self._use.options, **phase, "batch": shape.batch, "context": shape.context, "capacity": capacity, "kv_cache": kv_cache}
-        return model_graph(self._programs.loaded, self._use.model_copy(update={"options": options}), self.name)
+        return self._use.model_copy(update={"options": options})
 
     def _compiled_graph(self, graph: Graph, weights_elsewhere: Mapping[str, float] | None = None) -> Program:
         use, loaded = self._use, self._programs.loaded

@@ -23,7 +23,8 @@ from sim.fidelity.predict import lowered_of
 from sim.fidelity.repricing import Repriced
 from sim.measurements import Measurement, Readings
 from sim.registry import near_names
-from sim.scenario.model import ModelUse, Precision
+from sim.scenario.lowering import Format
+from sim.scenario.model import ModelUse
 
 FEW_ON_UNIT = 0.5  # of the time, below which a measurement tells little of its unit
 
@@ -161,7 +162,7 @@ class _Resolver:
     def _precision(self, measurement: Measurement, network: Network | str) -> str | Problem:
         told = "" if isinstance(network, str) else network.precision
         precision = measurement.precision or told or AS_STORED
-        names = get_args(Precision)
+        names = get_args(Format)
         if precision in names:
             return precision
         return measurement.problem(f"unknown precision {precision[:60]!r}; {near_names(precision[:60], names)}", "precision")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from sim.fleet.radio import FleetRadio
 from sim.fleet.tasks import Group, Near
@@ -38,9 +39,9 @@ class Device:
             lane = self._lanes[sending] = deque()
         return lane
 
-    def has_lane(self, sending: bool) -> bool:
-        """Whether anything has gone that way one after the other."""
-        return self._lanes[sending] is not None
+    def waiting(self, sending: bool) -> deque[Transfer] | None:
+        """The same, if anything has gone that way one after the other."""
+        return self._lanes[sending]
 
     def sent(self, server: str, seconds_per_byte: float) -> None:
         """What sending has just been like."""
@@ -85,6 +86,10 @@ class Device:
 
     def peak_c(self) -> float | None:
         """The hottest that any part of it was; None where nobody knows."""
+        return None
+
+    def runaway(self) -> dict[str, Any] | None:
+        """The node, its temperature and the gain where its heat ran away; None where it did not, or nobody knows."""
         return None
 
     def energy_j(self, now: float) -> float:

@@ -21,7 +21,6 @@ import gymnasium
 import numpy as np
 
 from sim.fleet.offloading import Offloading, Task
-from sim.fleet.situation import Situation
 from sim.fleet.task_log import TaskStatus
 
 LARGEST = 1e6
@@ -80,7 +79,7 @@ class OffloadingEnvironment(gymnasium.Env[np.ndarray, np.int64]):
         if task.kind.kind.name == self._kind:
             self._task = task
         else:
-            self._world.take(task, task.kind.policy.choose(Situation(self._world, task)))
+            self._world.take(task, task.kind.policy.choose(self._world.situations[task.kind.index].of(task)))
 
     def _go_on(self) -> None:
         """To the next decision, or to the end."""
@@ -93,7 +92,7 @@ class OffloadingEnvironment(gymnasium.Env[np.ndarray, np.int64]):
         assert self._world is not None
         values = np.zeros(self.observation_space.shape or (), np.float64)
         if self._task is not None:
-            situation = Situation(self._world, self._task)
+            situation = self._world.situations[self._task.kind.index].of(self._task)
             queue = np.mean([server.waiting for server in self._world.servers.values()]) if self._world.servers else 0.0
             values[:4] = situation.wait_s, situation.bandwidth_bytes_per_s / 1e6, situation.charge_ratio, queue
             values[4:] = [value for option in situation.options for value in (option.latency_s, option.energy_j)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from device_models.spec import RADIO, DeviceSpec
 from sim.compiler.program import Program
@@ -70,6 +71,9 @@ class FullDevice(Device):
     def peak_c(self) -> float:
         trace = self.engine.trace
         return max(float(trace.counter(f"temperature_c.{node}")[1].max()) for node in self.engine.board.heat.names)
+
+    def runaway(self) -> dict[str, Any] | None:
+        return self.engine.board.runaway
 
 
 def chains_of(kinds: Iterable[TaskKind]) -> list[Chain]:

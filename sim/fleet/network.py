@@ -18,30 +18,48 @@ from sim.runtime.clock import ENDS, SWITCHES, Alarm, Clock
 _MOST_CACHED = 10_000
 Flow = tuple[float, int, float, Callable[[], None]]  # its class's account at its end, sequence, bytes, what follows
 _ROUNDING = 1e-9  # share of a flow's bytes by which an account may miss its end
+_LEAST_RATE = 1e-3  # bytes per second: what is expected of a link that is down, so that a time comes of it
 _TICK = 4e-16  # what the clock can tell, relative to the time: bytes that pass in less have passed
 
 
 class Link:
-    """One direction of a connection. ``carried_bytes``: of transfers that have ended, and what had passed of those taken off."""
+    """One direction of a connection. ``carried_bytes``: of transfers that have ended, and what had passed of those taken off.
 
-    __slots__ = ("busy_s", "capacity_bytes_per_s", "carried_bytes", "flows", "name")
+    ``busy_s``: until flows began that it still carries, at ``busy_from_s``.
+    """
+
+    __slots__ = ("busy_from_s", "busy_s", "capacity_bytes_per_s", "carried_bytes", "flows", "name")
 
     def __init__(self, name: str, capacity_bytes_per_s: float) -> None:
         self.name, self.capacity_bytes_per_s = name, capacity_bytes_per_s
-        self.carried_bytes = self.busy_s = 0.0
+        self.carried_bytes = self.busy_s = self.busy_from_s = 0.0
         self.flows = 0
+
+    def more(self, now: float) -> None:
+        """A flow begins."""
+        if not self.flows:
+            self.busy_from_s = now
+        self.flows += 1
+
+    def less(self, now: float, passed_bytes: float) -> None:
+        """A flow is over."""
+        self.flows -= 1
+        self.carried_bytes += passed_bytes
+        if not self.flows:
+            self.busy_s += now - self.busy_from_s
 
 
 class FlowClass:
     """Flows that cross the same links, each with at most ``limit_bytes_per_s``."""
 
-    __slots__ = ("index", "limit_bytes_per_s", "links", "rate_bytes_per_s", "received_bytes", "waiting")
+    __slots__ = ("alone_at", "alone_bytes_per_s", "index", "limit_bytes_per_s", "links", "rate_bytes_per_s", "received_bytes", "waiting")
 
     def __init__(self, index: int, links: Sequence[int], limit_bytes_per_s: float) -> None:
         self.index, self.links, self.limit_bytes_per_s = index, tuple(links), limit_bytes_per_s
         self.received_bytes = 0.0  # by each of its flows since the class became active
         self.rate_bytes_per_s = 0.0
         self.waiting: list[Flow] = []
+        self.alone_at, self.alone_bytes_per_s = -1, inf  # see Network.alone_bytes_per_s
 
 
 class Network:
@@ -54,7 +72,7 @@ class Network:
         self._active: dict[int, FlowClass] = {}
         self._rates: dict[tuple[tuple[int, int], ...], list[float]] = {}
         self._at_s = 0.0
-        self._sequence = 0
+        self._sequence = self._changes = 0
         self._alarm: Alarm | None = None
         self._alarm_s = inf
         self._settling = False
@@ -71,7 +89,8 @@ class Network:
 
     def send(self, kind: FlowClass, size_bytes: float, done: Callable[[], None]) -> Flow:
         """A flow of ``size_bytes`` begins; ``done`` is called when its last byte has passed."""
-        self._advance()
+        if self._at_s != self.clock._now:
+            self._advance()
         self._sequence += 1
         if not kind.waiting:
             kind.received_bytes = 0.0
@@ -79,7 +98,7 @@ class Network:
         flow = (kind.received_bytes + size_bytes, self._sequence, size_bytes, done)
         heappush(kind.waiting, flow)
         for link in kind.links:
-            self.links[link].flows += 1
+            self.links[link].more(self._at_s)
         if not self._settling:
             self._arm()
         return flow
@@ -93,8 +112,7 @@ class Network:
         if not kind.waiting:
             del self._active[kind.index]
         for link in kind.links:
-            self.links[link].flows -= 1
-            self.links[link].carried_bytes += flow[2] - left_bytes
+            self.links[link].less(self._at_s, flow[2] - left_bytes)
         if not self._settling:
             self._arm()
         return left_bytes
@@ -106,6 +124,7 @@ class Network:
         self._advance()
         self.links[link].capacity_bytes_per_s = capacity_bytes_per_s
         self._rates.clear()
+        self._changes += 1
         if not self._settling:
             self._arm()
 
@@ -115,29 +134,32 @@ class Network:
         passed = (flow[2] - (flow[0] - kind.received_bytes) for kind in self._active.values() if link in kind.links for flow in kind.waiting)
         return self.links[link].carried_bytes + sum(passed)
 
+    def busy_s(self, link: int) -> float:
+        """Of a link up to now: while it carried anything."""
+        of = self.links[link]
+        return of.busy_s + (self.clock._now - of.busy_from_s if of.flows else 0.0)
+
     def _advance(self) -> None:
         """Bring the accounts up to now."""
         seconds = self.clock._now - self._at_s
         if seconds > 0:
             for kind in self._active.values():
                 kind.received_bytes += kind.rate_bytes_per_s * seconds
-            for link in self.links:
-                if link.flows:
-                    link.busy_s += seconds
         self._at_s = self.clock._now
 
     def _arm(self) -> None:
         """New rates, and one event at the next end of a flow, or before: one that comes too early only looks again."""
-        active = list(self._active.values())
-        next_s = inf
-        for kind, rate in zip(active, self._shared(active), strict=True):
-            kind.rate_bytes_per_s = rate
-            if rate > 0:
-                left_s = (kind.waiting[0][0] - kind.received_bytes) / rate
-                if left_s < next_s:
-                    next_s = left_s
-            elif kind.waiting[0][0] <= kind.received_bytes:
-                next_s = 0.0
+        next_s = self._apart()
+        if next_s < 0:
+            active = list(self._active.values())
+            next_s = inf
+            for kind, rate in zip(active, self._shared(active), strict=True):
+                kind.rate_bytes_per_s = rate
+                left_bytes = kind.waiting[0][0] - kind.received_bytes
+                if rate > 0:
+                    next_s = min(next_s, left_bytes / rate)
+                elif left_bytes <= 0:
+                    next_s = 0.0
         if next_s < inf:
             end_s = self._at_s + (next_s if next_s > 0.0 else 0.0)
             if self._alarm is not None:
@@ -145,6 +167,33 @@ class Network:
                     return
                 self._alarm.cancel()
             self._alarm, self._alarm_s = Alarm(self.clock, end_s, ENDS, self._ended), end_s
+
+    def _apart(self) -> float:
+        """Seconds to the next end, where no link carries flows of two classes: nobody's share then depends on anybody else's. Below 0 otherwise."""
+        links, next_s = self.links, inf
+        for kind in self._active.values():
+            waiting, rate = kind.waiting, kind.limit_bytes_per_s
+            number = len(waiting)
+            for index in kind.links:
+                link = links[index]
+                if link.flows != number:
+                    return -1.0
+                share = link.capacity_bytes_per_s / number
+                if share < rate:
+                    rate = share
+            kind.rate_bytes_per_s = rate
+            left_bytes = waiting[0][0] - kind.received_bytes
+            left_s = left_bytes / rate if rate > 0 else (inf if left_bytes > 0 else 0.0)
+            if left_s < next_s:
+                next_s = left_s if left_s > 0.0 else 0.0
+        return next_s
+
+    def alone_bytes_per_s(self, kind: FlowClass) -> float:
+        """What a flow of this class would get if there were no other; a trace of a rate while a link is down."""
+        if kind.alone_at != self._changes:
+            slowest = min((self.links[link].capacity_bytes_per_s for link in kind.links), default=inf)
+            kind.alone_at, kind.alone_bytes_per_s = self._changes, max(min(slowest, kind.limit_bytes_per_s), _LEAST_RATE)
+        return kind.alone_bytes_per_s
 
     def _shared(self, active: list[FlowClass]) -> list[float]:
         key = tuple((kind.index, len(kind.waiting)) for kind in active)
@@ -172,9 +221,7 @@ class Network:
                     break
                 heappop(waiting)
                 for index in kind.links:
-                    link = links[index]
-                    link.flows -= 1
-                    link.carried_bytes += flow[2]
+                    links[index].less(self._at_s, flow[2])
                 if not waiting:
                     del self._active[kind.index]
                 flow[3]()

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from itertools import count
+from itertools import count, repeat
 from pathlib import Path as FilePath
 
 from sim.fleet.device import Device
+from sim.fleet.moving import plan_move, roam
 from sim.fleet.network import Network
 from sim.fleet.server import Server
 from sim.fleet.situation import Situation
 from sim.fleet.task_arrivals import task_arrivals
 from sim.fleet.task_log import NO_EXIT, TaskLog, TaskStatus
-from sim.fleet.tasks import Group, Move, Near, TaskKind
-from sim.fleet.transfers import Access, Transfer, Transfers
+from sim.fleet.tasks import Group, Near, TaskKind
+from sim.fleet.transfers import Access, Flows, Transfer, Transfers
 from sim.policies.offloading import OFFLOADING, OffloadingPolicy
 from sim.runtime.clock import ARRIVALS, ENDS, SWITCHES, Alarm, Clock
 from sim.runtime.spread import Factors
@@ -26,6 +27,16 @@ from sim.workload.streams import stream
 
 _LEAST_PASSED = 0.1  # share of a transfer given up that a device takes to have passed at least, when it expects how the next will go
 MakeDevice = Callable[[int, Group, Access, Clock], Device]
+
+
+def _accesses(group: Group, network: Network) -> Iterator[Access]:
+    """One for each device: the same, unless each moves by itself."""
+    if group.roaming is None:
+        yield from repeat(Access(group, network), group.count)
+        return
+    known: dict[int, Flows] = {}
+    for _ in range(group.count):
+        yield Access(group, network, known)
 
 
 class Task:
@@ -91,11 +102,11 @@ class Offloading:
     ) -> None:
         self.clock, self.network, self.servers, self.seed = clock, network, servers, seed
         self.transfers = Transfers(clock, network, stream(seed, "fleet/links"))
-        self.access = {group.name: Access(group, network) for group in groups}
         number = count()
-        self.devices = {group.name: [make_device(next(number), group, self.access[group.name], clock) for _ in range(group.count)] for group in groups}
+        self.devices = {group.name: [make_device(next(number), group, access, clock) for access in _accesses(group, network)] for group in groups}
         self.log = TaskLog()
         self.running = [self._begun(index, kind) for index, kind in enumerate(kinds)]
+        self.situations = [Situation(self, running) for running in self.running]
         self.under_way: dict[Task, None] = {}
         self.ask: Callable[[Task], None] | None = None
 
@@ -113,9 +124,16 @@ class Offloading:
         """Schedule the first arrivals of every kind and the hand-overs, and start the servers."""
         for server in self.servers.values():
             server.start()
-        for access in self.access.values():
+        for name, devices in self.devices.items():
+            access = devices[0].access
             for move in access.group.moves:
-                self._plan_move(access, move, move.at_s)
+                if move.at_s == 0 and move.paths is access.paths and move.every_s == math.inf:
+                    continue  # where it begins
+                plan_move(self.transfers, access, devices, move, move.at_s)
+            if access.group.roaming is not None:
+                rng = stream(self.seed, f"roaming/{name}")
+                for device in devices:
+                    roam(self.transfers, device, access.group.roaming, rng)
         for running in self.running:
             kind = running.kind
             self._follow(running, task_arrivals(kind.arrival, kind.name, running.devices, duration_s, self.seed, directory))
@@ -125,16 +143,6 @@ class Offloading:
         for devices in self.devices.values():
             for device in devices:
                 device.finish()
-
-    def _plan_move(self, access: Access, move: Move, at_s: float) -> None:
-        def happens(_: object) -> None:
-            self.transfers.move(access, move)
-            for device in self.devices[access.group.name]:
-                device.forget_paces()
-            if move.every_s < math.inf:
-                self._plan_move(access, move, at_s + move.every_s)
-
-        self.clock.at(at_s, SWITCHES, happens)
 
     def _follow(self, running: RunningKind, arrivals: Iterator[tuple[float, Device]]) -> None:
         def arrive(_: object = None) -> None:
@@ -161,7 +169,7 @@ class Offloading:
         elif self.ask is not None:
             self.ask(task)
         else:
-            self.take(task, running.policy.choose(Situation(self, task)))
+            self.take(task, running.policy.choose(self.situations[running.index].of(task)))
 
     def take(self, task: Task, position: int) -> None:
         """A task that has just arrived goes this way."""
@@ -207,7 +215,8 @@ class Offloading:
     def _reached(self, task: Task) -> None:
         """At the server; it has to take it whether or not somebody still waits for the answer."""
         way, now = task.kind.ways[task.way], self.clock._now
-        task.up_s, task.mark_s = now - task.mark_s, now
+        if not task.timed_out:
+            task.up_s, task.mark_s = now - task.mark_s, now
         assert way.work is not None
         server = self.servers[way.server]
         server.moved_bytes += way.up_bytes
@@ -283,5 +292,5 @@ class Offloading:
         if not task.timed_out:
             given_s = math.inf if status == TaskStatus.REFUSED else latency_s
             running.policy.learn(task.way, given_s, task.energy_j, given_s <= running.deadline_s)
-        row = (running.index, task.device.number, task.way, status, task.exit, task.arrival_s, now)
-        self.log.add(*row, task.near_s, task.up_s, task.far_s, task.down_s, task.energy_j)
+        chosen = (running.index, task.device.number, task.way, status, task.exit)
+        self.log.add((*chosen, task.arrival_s, now, task.near_s, task.up_s, task.far_s, task.down_s, task.energy_j))

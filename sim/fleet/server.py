@@ -76,6 +76,7 @@ class Server:
         self.clock, self.plan, self._rng = clock, plan, rng
         self._queue: deque[tuple[ServedWork, Done, float]] = deque()
         self._replicas = [_Replica() for _ in range(plan.replicas)]
+        self._idle = self._replicas[::-1]  # the next one last
         self._in_state = {"idle": plan.replicas, "busy": 0, "down": 0, "cold": 0}
         self._waiting_alarm: Alarm | None = None
         self._waiting_s = 0.0
@@ -128,13 +129,12 @@ class Server:
     def _dispatch(self) -> None:
         """Give batches to idle replicas: full ones, and those whose oldest task has waited long enough."""
         queue, plan = self._queue, self.plan
-        while queue and self._in_state["idle"]:
-            idle = next(replica for replica in self._replicas if replica.state == "idle")
+        while queue and self._idle:
             batch = self._ready_batch()
             if not batch:
                 self._wait_until(queue[0][2] + plan.max_delay_s)
                 return
-            self._run(idle, batch)
+            self._run(self._idle[-1], batch)
 
     def _ready_batch(self) -> list[tuple[ServedWork, Done, float]]:
         """That of the oldest task if it has waited long enough, else of the first kind of work that fills one; empty for neither. It stays in the queue."""
@@ -177,6 +177,9 @@ class Server:
 
     def _take_out(self, batch: list[tuple[ServedWork, Done, float]]) -> None:
         """Off the queue, whose order the others keep."""
+        if len(batch) == 1 and self._queue[0] is batch[0]:
+            self._queue.popleft()
+            return
         others = []
         for entry in batch:
             while (head := self._queue.popleft()) is not entry:
@@ -210,9 +213,20 @@ class Server:
         self.active_j += share * work.batch_j[size - 1] * replica.factor
 
     def _enter(self, replica: _Replica, state: str) -> None:
-        self._in_state[replica.state] -= 1
+        self._leave(replica)
         self._in_state[state] += 1
         replica.state = state
+        if state == "idle":
+            self._idle.append(replica)
+
+    def _leave(self, replica: _Replica) -> None:
+        self._in_state[replica.state] -= 1
+        if replica.state != "idle":
+            return
+        if self._idle[-1] is replica:
+            self._idle.pop()
+        else:
+            self._idle.remove(replica)
 
     def _plan_failure(self, replica: _Replica) -> None:
         if self.plan.mtbf_s < math.inf:
@@ -274,5 +288,5 @@ class Server:
     def _stop(self, replica: _Replica) -> None:
         self._paid_s += self.clock.now - replica.since_s
         self._replicas.remove(replica)
-        self._in_state[replica.state] -= 1
+        self._leave(replica)
         replica.state = "gone"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sim.fleet.network import FlowClass
 from sim.fleet.tasks import Way
 
 if TYPE_CHECKING:
-    from sim.fleet.offloading import Offloading, Task
+    from sim.fleet.device import Device
+    from sim.fleet.offloading import Offloading, RunningKind, Task
 
 
 class Option:
@@ -22,48 +22,52 @@ class Option:
 
     @property
     def latency_s(self) -> float:
-        seconds = self._near[0]
+        seconds, situation, way = self._near[0], self._situation, self._way
         if seconds:
-            seconds += self._situation.wait_s
-        return seconds if self._way.work is None else seconds + self._way.goes_on * self._away_s()
+            seconds += situation.wait_s
+        if way.work is None:
+            return seconds
+        path = situation.device.access.paths[way.server]
+        wait_s = situation.world.servers[way.server].expected_wait_s(way.work)
+        up_s, down_s = way.up_bytes / situation.rate_to(way.server), way.down_bytes / situation.rate_from(way.server)
+        away_s = situation.promotion_s + up_s + down_s + 2 * path.latency_s + path.jitter_s + wait_s + way.work.batch_s[0]
+        return seconds + way.goes_on * away_s
 
     @property
     def energy_j(self) -> float:
-        way, radio = self._way, self._situation.device.radio
+        way, situation = self._way, self._situation
+        radio = situation.device.radio
         if way.work is None or radio is None:
             return self._near[1]
-        up_s, down_s = self._transfers_s()
-        return self._near[1] + way.goes_on * radio.expected_j(self._situation.promotion_s, up_s, way.up_bytes, down_s, way.down_bytes)
-
-    def _away_s(self) -> float:
-        way, situation = self._way, self._situation
-        assert way.work is not None
-        path = situation.device.access.paths[way.server]
-        wait_s = situation.world.servers[way.server].expected_wait_s(way.work)
-        up_s, down_s = self._transfers_s()
-        return situation.promotion_s + up_s + down_s + 2 * path.latency_s + path.jitter_s + wait_s + way.work.batch_s[0]
-
-    def _transfers_s(self) -> tuple[float, float]:
-        way, situation = self._way, self._situation
-        return way.up_bytes / situation.rate_to(way.server), way.down_bytes / situation.rate_from(way.server)
+        up_s, down_s = way.up_bytes / situation.rate_to(way.server), way.down_bytes / situation.rate_from(way.server)
+        return self._near[1] + way.goes_on * radio.expected_j(situation.promotion_s, up_s, way.up_bytes, down_s, way.down_bytes)
 
 
 class Situation:
-    """A task at the moment it arrives. ``promotion_s``: until the radio would be ready, if something were sent now."""
+    """A task at the moment it arrives: one object for a kind of task, of the task that was given to :meth:`of` last.
 
-    __slots__ = ("_task", "deadline_s", "device", "now_s", "options", "promotion_s", "wait_s", "world")
+    ``promotion_s``: until the radio would be ready, if something were sent now.
+    """
 
-    def __init__(self, world: Offloading, task: Task) -> None:
-        self.world, self._task, self.device, self.now_s = world, task, task.device, task.arrival_s
-        running, radio = task.kind, task.device.radio
-        self.deadline_s = running.deadline_s
-        self.wait_s = task.device.wait_s(task.arrival_s)
-        self.promotion_s = 0.0 if radio is None else radio.promotion_s(task.arrival_s)
+    __slots__ = ("deadline_s", "device", "input_bytes", "now_s", "options", "promotion_s", "wait_s", "world")
+
+    device: Device
+    now_s: float
+    wait_s: float
+    promotion_s: float
+
+    def __init__(self, world: Offloading, running: RunningKind) -> None:
+        self.world = world
+        self.deadline_s, self.input_bytes = running.deadline_s, running.kind.input_bytes
         self.options = [Option(self, way, near) for way, near in zip(running.ways, running.expected, strict=True)]
 
-    @property
-    def input_bytes(self) -> float:
-        return self._task.kind.kind.input_bytes
+    def of(self, task: Task) -> Situation:
+        """That of a task that arrives now."""
+        self.device, self.now_s = task.device, task.arrival_s
+        radio = task.device.radio
+        self.wait_s = task.device.wait_s(task.arrival_s)
+        self.promotion_s = 0.0 if radio is None else radio.promotion_s(task.arrival_s)
+        return self
 
     @property
     def bandwidth_bytes_per_s(self) -> float:
@@ -75,13 +79,8 @@ class Situation:
 
     def rate_to(self, server: str) -> float:
         """As the device expects it of what it sent before."""
-        return 1.0 / self.device.expected_pace(server, 1.0 / self._alone(self.device.access.up[server]))
+        device = self.device
+        return 1.0 / device.expected_pace(server, 1.0 / self.world.network.alone_bytes_per_s(device.access.up[server]))
 
     def rate_from(self, server: str) -> float:
-        return self._alone(self.device.access.down[server])
-
-    def _alone(self, kind: FlowClass) -> float:
-        links, rate = self.world.network.links, kind.limit_bytes_per_s
-        for link in kind.links:
-            rate = min(rate, links[link].capacity_bytes_per_s)
-        return max(rate, 1e-3)
+        return self.world.network.alone_bytes_per_s(self.device.access.down[server])

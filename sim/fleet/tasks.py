@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from device_models.radio import RadioSpec
@@ -55,7 +56,7 @@ class Way:
             return "local"
         return f"{self.server} after {self.cut}" if self.cut else self.server
 
-    @property
+    @cached_property
     def goes_on(self) -> float:
         """Share of tasks that leave at no exit."""
         return 1.0 - (self.exits[-1].until if self.exits else 0.0)
@@ -102,10 +103,21 @@ class Move:
 
 
 @dataclass(frozen=True)
+class Roaming:
+    """Each device moves by itself from node to node. ``places``: the paths from each; ``dwell_s``: mean stay, all alike or ``exponential``."""
+
+    places: tuple[Mapping[str, Path], ...]
+    dwell_s: float
+    exponential: bool = True
+    outage_s: float = 0.0
+
+
+@dataclass(frozen=True)
 class Group:
     """Devices of one kind. ``idle_w``: of each while it does nothing, radio apart. ``up_bytes_per_s``, ``down_bytes_per_s``: of its radio.
 
-    ``battery_j``: what a full battery holds; None without one. ``paths``: to each server, at the start; ``moves``: hand-overs.
+    ``battery_j``: what a full battery holds; None without one. ``paths``: to each server, at the start; ``moves``: hand-overs of them
+    all; ``roaming``: of each by itself, None for neither.
     """
 
     name: str
@@ -117,6 +129,7 @@ class Group:
     battery_j: float | None = None
     paths: Mapping[str, Path] = field(default_factory=dict)
     moves: tuple[Move, ...] = ()
+    roaming: Roaming | None = None
 
 
 @dataclass(frozen=True)

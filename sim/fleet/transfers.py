@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.fleet.network import Flow, FlowClass, Network
-from sim.fleet.tasks import Group, Move, Path
+from sim.fleet.tasks import Group, Path
 from sim.runtime.clock import SWITCHES, Alarm, Clock
 
 if TYPE_CHECKING:
@@ -24,15 +24,21 @@ PACKET_BYTES = 1500
 Arrived = Callable[[float], None]
 
 
-class Access:
-    """Where a group of devices is connected now: its ways to the servers, and the flows on them. While ``held`` is a list, nothing passes."""
+Flows = tuple[dict[str, FlowClass], dict[str, FlowClass]]
 
-    def __init__(self, group: Group, network: Network) -> None:
+
+class Access:
+    """Where devices of a group are connected now: their ways to the servers, and the flows on them. While ``held`` is a list, nothing passes.
+
+    ``known``: flows by the identity of their paths, which the group keeps alive; devices that move each by itself share it.
+    """
+
+    def __init__(self, group: Group, network: Network, known: dict[int, Flows] | None = None) -> None:
         self.group, self._network = group, network
-        self.under_way: dict[Transfer, None] | None = {} if group.moves else None
+        self.under_way: dict[Transfer, None] | None = {} if group.moves or group.roaming is not None else None
         self.held: list[Transfer] | None = None
         self.moved = 0
-        self._known: dict[int, tuple[dict[str, FlowClass], dict[str, FlowClass]]] = {}  # by the identity of paths, which the group keeps alive
+        self._known: dict[int, Flows] = {} if known is None else known
         self.connect(group.paths)
 
     def connect(self, paths: Mapping[str, Path]) -> None:
@@ -60,7 +66,7 @@ class Transfer:
 
     def passed(self) -> None:
         """Its last byte has passed."""
-        self._of.ended(self)
+        self._of.off_air(self, 0.0)
         self.arrived(self.delay_s)
 
 
@@ -88,17 +94,16 @@ class Transfers:
         held, left_bytes = transfer.device.access.held, transfer.bytes
         if held is not None and transfer in held:
             held.remove(transfer)
-            self._off_air(transfer, left_bytes)
+            self.off_air(transfer, left_bytes)
         elif transfer.flow is not None and transfer.kind is not None:
             left_bytes = self.network.take_off(transfer.kind, transfer.flow)
-            self._off_air(transfer, left_bytes)
+            self.off_air(transfer, left_bytes)
         return left_bytes
 
     def _wake(self, transfer: Transfer) -> None:
         """The radio becomes ready."""
         radio = transfer.device.radio
-        delay_s = 0.0 if radio is None else radio.promotion_s(self.clock._now)
-        if delay_s:
+        if radio is not None and (delay_s := radio.promotion_s(self.clock._now)):
             Alarm(self.clock, self.clock._now + delay_s, SWITCHES, lambda _: self._start(transfer))
         else:
             self._start(transfer)
@@ -109,22 +114,28 @@ class Transfers:
             return
         device = transfer.device
         path = device.access.paths[transfer.server]
-        transfer.delay_s = path.latency_s + (path.jitter_s * self._rng.random() if path.jitter_s else 0.0)
+        transfer.delay_s = path.latency_s
+        if path.jitter_s:
+            transfer.delay_s += path.jitter_s * self._rng.random()
         if path.loss:
             transfer.bytes, rounds = self._resent(transfer.bytes, path.loss)
             transfer.delay_s += 2 * path.latency_s * rounds
         if device.radio is not None:
             device.radio.begin(self.clock._now, transfer.sending)
-        if device.access.under_way is not None:
-            device.access.under_way[transfer] = None
-        self._flow(transfer)
+        access = device.access
+        if access.under_way is not None:
+            access.under_way[transfer] = None
+            self._flow(transfer)
+        else:  # of a group that never moves
+            kind = transfer.kind = (access.up if transfer.sending else access.down)[transfer.server]
+            transfer.flow = self.network.send(kind, transfer.bytes, transfer.passed)
 
     def _flow(self, transfer: Transfer) -> None:
         access = transfer.device.access
         if access.held is not None:
             access.held.append(transfer)
             return
-        transfer.kind = access.up[transfer.server] if transfer.sending else access.down[transfer.server]
+        transfer.kind = (access.up if transfer.sending else access.down)[transfer.server]
         transfer.flow = self.network.send(transfer.kind, transfer.bytes, transfer.passed)
 
     def _resent(self, size_bytes: float, loss: float) -> tuple[float, int]:
@@ -138,11 +149,8 @@ class Transfers:
             lost = int(self._rng.binomial(lost, loss))
         return passed_bytes, rounds
 
-    def ended(self, transfer: Transfer) -> None:
-        """All bytes have passed."""
-        self._off_air(transfer, 0.0)
-
-    def _off_air(self, transfer: Transfer, left_bytes: float) -> None:
+    def off_air(self, transfer: Transfer, left_bytes: float) -> None:
+        """It is over, all but these bytes of it."""
         device, transfer.flow = transfer.device, None
         if device.radio is not None:
             device.radio.end(self.clock._now, transfer.sending, transfer.bytes - left_bytes)
@@ -152,9 +160,7 @@ class Transfers:
 
     def _next(self, transfer: Transfer) -> None:
         """What waits behind it on the device begins."""
-        if not transfer.device.has_lane(transfer.sending):
-            return
-        lane = transfer.device.lane(transfer.sending)
+        lane = transfer.device.waiting(transfer.sending)
         if not lane or lane[0] is not transfer:
             return
         lane.popleft()
@@ -163,7 +169,7 @@ class Transfers:
         if lane:
             self._wake(lane[0])
 
-    def move(self, access: Access, move: Move) -> None:
+    def move(self, access: Access, paths: Mapping[str, Path], outage_s: float) -> None:
         """A hand-over: what is under way pauses for the outage and goes on by the new paths. One that begins in another's outage replaces it."""
         if access.held is None:
             access.held = []
@@ -174,10 +180,10 @@ class Transfers:
                     transfer.device.radio.moved(transfer.sending, transfer.bytes - left_bytes)
                 transfer.bytes, transfer.flow = left_bytes, None
                 access.held.append(transfer)
-        access.connect(move.paths)
+        access.connect(paths)
         access.moved += 1
-        if move.outage_s:
-            self.clock.at(self.clock._now + move.outage_s, SWITCHES, partial(self._reconnected, access, access.moved))
+        if outage_s:
+            self.clock.at(self.clock._now + outage_s, SWITCHES, partial(self._reconnected, access, access.moved))
         else:
             self._reconnected(access, access.moved)
 

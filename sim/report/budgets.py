@@ -15,7 +15,7 @@ from device_models.units import format_quantity
 from sim.report.device_metrics import RunawayMetrics
 from sim.report.generation_budgets import GENERATION_RULES, GenerationRule, worst_answer
 from sim.report.metrics import Metrics
-from sim.report.numbers import band, celsius, count, percent, rate, seconds
+from sim.report.numbers import band, celsius, count, percent, rate, seconds, traffic
 from sim.report.request_metrics import WorkloadMetrics
 from sim.report.uncertainty import Interval, Path, Uncertainty, likelihood
 from sim.scenario.model import Budgets, Scenario
@@ -46,7 +46,7 @@ class Verdict:
     @property
     def limit_text(self) -> str:
         if self.dimension == "bytes" and self._is_decimal:
-            return _decimal_bytes(self.limit)
+            return traffic(self.limit)
         return f"{self.limit:g} degC" if self.dimension == "temperature" else format_value(self.limit, self.dimension)
 
     @property
@@ -54,7 +54,7 @@ class Verdict:
         if self.value is None:
             return "unknown"
         if self.dimension == "bytes" and self._is_decimal:
-            return _decimal_bytes(self.value)
+            return traffic(self.value)
         return format_value(self.value, self.dimension)
 
     @property
@@ -72,7 +72,8 @@ class Verdict:
     @property
     def _is_decimal(self) -> bool:
         """Whether a limit of bytes was set as 20 MB or so, rather than as 256 MiB."""
-        return self.limit >= 1000 and float(f"{self.limit:.3g}") == self.limit and self.limit % 1024 != 0
+        step = max((1024.0**power for power in range(1, 5) if 1024.0**power <= self.limit), default=1.0)
+        return self.limit >= 1000 and float(f"{self.limit:.3g}") == self.limit and not (self.limit / step).is_integer()
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def judge(metrics: Metrics, scenario: Scenario, device: DeviceSpec, known: Uncer
 
     It is the predicted value that holds a budget or not; ``known`` adds how likely that is.
     """
-    verdicts = [] if metrics.heat.runaway is None else [_runaway(metrics.heat.runaway)]
+    verdicts = [] if metrics.heat.runaway is None else [runaway_verdict(metrics.heat.runaway)]
     verdicts += _of_loadgen(metrics)
     verdicts += _verdicts(scenario.budgets, metrics.workloads, metrics, device, known)
     for name, own in scenario.budgets.per.items():
@@ -163,7 +164,8 @@ def _with_chance(verdict: Verdict, known: Uncertainty | None, path: Path, every:
     return replace(verdict, interval=known.find(*path), chance=min(chances, default=None))
 
 
-def _runaway(found: RunawayMetrics) -> Verdict:
+def runaway_verdict(found: RunawayMetrics) -> Verdict:
+    """That heat ended the run."""
     detail = (
         f"at {seconds(found.time_s)} each kelvin more of leakage brings back {found.gain_ratio:.3g} K; it needs a trip point, better cooling or less leakage"
     )
@@ -179,11 +181,6 @@ def format_value(value: float, dimension: str) -> str:
     """A budget's value for people."""
     writer = _WRITERS.get(dimension)
     return format_quantity(value, dimension) if writer is None else writer(value)
-
-
-def _decimal_bytes(value: float) -> str:
-    """``4.69 MB``: beside a limit that was given so."""
-    return count(value) + "B" if value >= 1000 else f"{value:.0f} B"
 
 
 def _worst(rule: _Rule, limit: float, workloads: dict[str, WorkloadMetrics], metrics: Metrics, device: DeviceSpec) -> tuple[str, Verdict]:
@@ -313,6 +310,7 @@ _WRITERS: dict[str, Callable[[float], str]] = {
     "time": seconds,
     "count": count,
     "price": "{:.3g}".format,
+    "traffic": traffic,
 }
 _DEVICE_VALUES: dict[str, Callable[[Metrics, DeviceSpec], tuple[float | None, str]]] = {
     "power_w": lambda metrics, device: (metrics.power.average_w, ""),

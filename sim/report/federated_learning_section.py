@@ -8,7 +8,7 @@ import numpy as np
 
 from device_models.units import format_quantity
 from sim.report.federated_learning_metrics import LearningMetrics, TargetMetrics
-from sim.report.numbers import percent, seconds
+from sim.report.numbers import percent, seconds, traffic
 from sim.report.sheet import StudySheet
 from sim.report.sparkline import sparkline
 
@@ -62,5 +62,5 @@ def _over(sheet: StudySheet, label: str, along: np.ndarray, accuracy: np.ndarray
 def _target(name: str, target: TargetMetrics) -> list[str]:
     if target.time_s is None or target.energy_j is None or target.sent_bytes is None:
         return [f"{name} never"]
-    cost = [format_quantity(target.energy_j, "energy"), f"{format_quantity(target.sent_bytes, 'bytes')} sent"]
+    cost = [format_quantity(target.energy_j, "energy"), f"{traffic(target.sent_bytes)} sent"]
     return [f"{name} after {seconds(target.time_s)}", f"{target.rounds_count} rounds", f"{target.answers_count} answers", *cost]

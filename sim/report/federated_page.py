@@ -10,7 +10,7 @@ import numpy as np
 from device_models.units import format_quantity
 from sim.report.federated_learning_section import learning_lines
 from sim.report.federated_metrics import FederatedMetrics
-from sim.report.numbers import count, percent, rate, seconds, three_digits
+from sim.report.numbers import count, percent, rate, seconds, three_digits, traffic
 from sim.report.safe_text import printable, shortened
 from sim.report.sheet import StudySheet
 from sim.report.sparkline import sparkline
@@ -117,9 +117,10 @@ def _client_lines(sheet: StudySheet, metrics: FederatedMetrics) -> list[Text]:
     ]
     if fallen:
         lines += sheet.facts("fell out", [percent(of.dropout_ratio or 0.0), *fallen], _LABEL)
-    facts = [f"down {format_quantity(metrics.download_bytes, 'bytes')}", f"up {format_quantity(metrics.upload_bytes, 'bytes')}"]
-    facts += [f"{_counted(metrics.elements_count)} weights", f"all: down {format_quantity(metrics.server.sent_bytes, 'bytes')}"]
-    return lines + sheet.facts("update", [*facts, f"up {format_quantity(metrics.server.received_bytes, 'bytes')}"], _LABEL)
+    facts = [f"down {traffic(metrics.download_bytes)}", f"up {traffic(metrics.upload_bytes)}"]
+    facts += [f"{_counted(metrics.elements_count)} weights"]
+    facts.append(f"all: down {traffic(metrics.server.sent_bytes)}, up {traffic(metrics.server.received_bytes)}")
+    return lines + sheet.facts("update", facts, _LABEL)
 
 
 def _cause_lines(sheet: StudySheet, metrics: FederatedMetrics) -> list[Text]:

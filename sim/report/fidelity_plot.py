@@ -57,10 +57,10 @@ def draw(points: Sequence[Point], titles: Mapping[str, str], path: Path) -> None
         axes.set_xlabel("measured " + METRICS[metric].label)
         axes.set_ylabel("predicted")
         axes.legend(fontsize=7, loc="upper left")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
-def _save(figure: object, path: Path) -> None:
+def save_figure(figure: object, path: Path) -> None:
     """Beside its place first, so that an older file is lost only to a complete one."""
     metadata: dict[str, None] = {"Date": None} if path.suffix.lower() == ".svg" else {"CreationDate": None} if path.suffix.lower() == ".pdf" else {}
     try:

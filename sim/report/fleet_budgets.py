@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.report.budgets import Verdict
+from sim.report.budgets import Verdict, runaway_verdict
 from sim.report.fleet_metrics import FleetMetrics
 from sim.scenario.fleet.model import FleetBudgets
 
@@ -11,8 +11,9 @@ _OF_LATENCY = (("latency_p50_s", "latency p50", "p50_s"), ("latency_p90_s", "lat
 
 
 def judge_fleet(metrics: FleetMetrics, budgets: FleetBudgets) -> tuple[Verdict, ...]:
-    """A verdict per budget. Latency and misses are of the worst kind of task; what nobody knows does not hold a budget."""
-    found = [
+    """A verdict per budget, after that of a thermal runaway. Latency and misses are of the worst kind of task; what nobody knows does not hold a budget."""
+    found = [] if metrics.runaway is None else [runaway_verdict(metrics.runaway)]
+    found += [
         _of_latency(metrics, field, title, quantile, float(limit)) for field, title, quantile in _OF_LATENCY if (limit := getattr(budgets, field)) is not None
     ]
     if budgets.miss_rate is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.fleet.task_log import NO_EXIT, TaskStatus
+from sim.report.device_metrics import RunawayMetrics
 from sim.report.request_metrics import LatencyMetrics, latency_metrics
 
 if TYPE_CHECKING:
@@ -33,12 +34,16 @@ class WayMetrics:
 
 @dataclass(frozen=True)
 class TaskMetrics:
-    """A kind of task. ``miss_ratio``: answered late, refused, or without an answer when the run ended after its deadline; None without a deadline."""
+    """A kind of task. ``unanswered_count``: still under way when the run ended.
+
+    ``miss_ratio``: answered late, refused, or without an answer when the run ended after its deadline; None without a deadline.
+    """
 
     latency: LatencyMetrics | None
     answered_count: int
     fell_back_count: int
     refused_count: int
+    unanswered_count: int
     throughput_hz: float
     miss_ratio: float | None
     ways: dict[str, WayMetrics]
@@ -49,6 +54,7 @@ class GroupMetrics:
     """A group of devices: means over its devices. ``radio_j``: by state, of the whole group.
 
     ``peak_c``: the hottest part of the hottest device, known of those simulated in full. ``hops_count``: connections to each server.
+    ``hand_overs_count``: of all its devices.
     """
 
     devices_count: int
@@ -60,6 +66,7 @@ class GroupMetrics:
     battery_life_s: float | None
     peak_c: float | None
     hops_count: dict[str, int]
+    hand_overs_count: int
 
 
 @dataclass(frozen=True)
@@ -89,8 +96,15 @@ class LinkMetrics:
 
 
 @dataclass(frozen=True)
+class FleetRunawayMetrics(RunawayMetrics):
+    """Heat that ended the run, on a device of this group."""
+
+    group: str
+
+
+@dataclass(frozen=True)
 class FleetMetrics:
-    """All metrics of one run."""
+    """All metrics of one run. ``runaway``: None where it came to its end."""
 
     simulated_s: float
     finished_count: int
@@ -103,6 +117,7 @@ class FleetMetrics:
     groups: dict[str, GroupMetrics]
     servers: dict[str, ServerMetrics]
     links: dict[str, LinkMetrics]
+    runaway: FleetRunawayMetrics | None
 
 
 def measure_fleet(result: FleetResult) -> FleetMetrics:
@@ -127,7 +142,16 @@ def measure_fleet(result: FleetResult) -> FleetMetrics:
         groups=groups,
         servers=servers,
         links=_links(result),
+        runaway=_runaway(result),
     )
+
+
+def _runaway(result: FleetResult) -> FleetRunawayMetrics | None:
+    for group, devices in result.world.devices.items():
+        for device in devices:
+            if found := device.runaway():
+                return FleetRunawayMetrics(found["node"], result.end_s, found["temperature_c"], found["gain"], group)
+    return None
 
 
 def _task(result: FleetResult, index: int, columns: dict[str, np.ndarray], warmup_s: float) -> TaskMetrics:
@@ -143,6 +167,7 @@ def _task(result: FleetResult, index: int, columns: dict[str, np.ndarray], warmu
         answered_count=int(answered.sum()),
         fell_back_count=int((rows["status"] == TaskStatus.FELL_BACK).sum()),
         refused_count=int((~answered).sum()),
+        unanswered_count=sum(task.kind.index == index and task.arrival_s >= warmup_s for task in result.world.under_way),
         throughput_hz=float(answered.sum()) / span_s if span_s > 0 else 0.0,
         miss_ratio=(late + still) / counted if kind.deadline_s < np.inf and counted else None,
         ways={way.name: _way(rows, position, bool(way.exits)) for position, way in enumerate(kind.ways) if (rows["way"] == position).any()},
@@ -183,6 +208,7 @@ def _group(result: FleetResult, name: str) -> GroupMetrics:
         battery_life_s=None if group.battery_j is None else group.battery_j / power_w,
         peak_c=max((peak for device in devices if (peak := device.peak_c()) is not None), default=None),
         hops_count={server: path.hops for server, path in group.paths.items()},
+        hand_overs_count=sum(device.access.moved for device in devices),
     )
 
 
@@ -208,4 +234,5 @@ def _server(result: FleetResult, name: str) -> ServerMetrics:
 def _links(result: FleetResult) -> dict[str, LinkMetrics]:
     end_s, network = result.end_s, result.world.network
     carried = [network.carried_bytes(index) for index in range(len(network.links))]
-    return {link.name: LinkMetrics(moved, link.busy_s / end_s, moved / end_s) for link, moved in zip(network.links, carried, strict=True)}
+    busy = [network.busy_s(index) / end_s for index in range(len(network.links))]
+    return {link.name: LinkMetrics(moved, share, moved / end_s) for link, moved, share in zip(network.links, carried, busy, strict=True)}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from device_models.units import format_quantity
 from sim.report.fleet_metrics import FleetMetrics, GroupMetrics, TaskMetrics, WayMetrics
-from sim.report.numbers import celsius, count, percent, rate, seconds, three_digits
+from sim.report.numbers import bit_rate, celsius, count, percent, rate, seconds, three_digits, traffic
 from sim.report.safe_text import printable, shortened
 from sim.report.sheet import StudySheet
 from sim.report.summary import verdict_lines
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 _CAUSES = (("near_s", "device", "green"), ("up_s", "send", "yellow"), ("far_s", "server", "blue"), ("down_s", "receive", "magenta"))
 _NAME = 21  # columns of names
 _FIGURES = 22  # and of the share and the time behind them
+_FEW = 0.05  # share of the answered tasks: so many may be under way when a run ends without being worth a word
 
 
 def fleet_lines(sheet: StudySheet, result: FleetResult, metrics: FleetMetrics, cpu_s: float | None = None, quiet: bool = False) -> list[Text]:
     """All lines, none longer than the sheet. ``cpu_s``: what the simulation cost, for the header only."""
-    lines = [*_header(sheet, result, metrics, cpu_s), *verdict_lines(sheet)]
+    lines = [*_header(sheet, result, metrics, cpu_s), *verdict_lines(sheet), *_runaway_lines(result, metrics)]
     if not quiet:
         for name, task in metrics.tasks.items():
             lines += _task_lines(sheet, name, task, has_deadline=task.miss_ratio is not None)
@@ -51,6 +52,17 @@ def _header(sheet: StudySheet, result: FleetResult, metrics: FleetMetrics, cpu_s
     return [left, Text(f" {right}")]
 
 
+def _runaway_lines(result: FleetResult, metrics: FleetMetrics) -> list[Text]:
+    """That heat ended the run, if it did."""
+    from rich.text import Text
+
+    found = metrics.runaway
+    if found is None:
+        return []
+    of = f"{shortened(found.node, 24)} of a device of {shortened(found.group, 24)}"
+    return [Text(f" thermal runaway of {of} after {seconds(found.time_s)} of {seconds(float(result.fleet.duration_s))}", style="bold red")]
+
+
 def _counted(number: int, what: str) -> str:
     return f"{count(number).strip()} {what}{'' if number == 1 else 's'}"
 
@@ -60,7 +72,8 @@ def _task_lines(sheet: StudySheet, name: str, task: TaskMetrics, has_deadline: b
 
     lines = [sheet.heading(f"task {shortened(name, 30)}")]
     if task.latency is None:
-        return [*lines, Text(" nothing was answered", style="red")]
+        waiting = f"; {_counted(task.unanswered_count, 'task')} under way at the end" if task.unanswered_count else ""
+        return [*lines, Text(f" nothing was answered{waiting}", style="red")]
     facts = [
         f"{label} {format_quantity(value, 'time')}"
         for label, value in (("p50", task.latency.p50_s), ("p90", task.latency.p90_s), ("p99", task.latency.p99_s), ("max", task.latency.max_s))
@@ -68,6 +81,7 @@ def _task_lines(sheet: StudySheet, name: str, task: TaskMetrics, has_deadline: b
     facts += [rate(task.throughput_hz), *([f"missed {percent(task.miss_ratio or 0.0)}"] if has_deadline else [])]
     facts += [f"fell back {task.fell_back_count}"] if task.fell_back_count else []
     facts += [f"refused {task.refused_count}"] if task.refused_count else []
+    facts += [f"unanswered at the end {task.unanswered_count}"] if task.unanswered_count > _FEW * task.answered_count else []
     lines += sheet.facts("latency", facts, 11)
     early = sum(way.tasks_count * (way.left_early_ratio or 0.0) for way in task.ways.values())
     if any(way.left_early_ratio is not None for way in task.ways.values()):
@@ -114,6 +128,9 @@ def _group_lines(sheet: StudySheet, metrics: FleetMetrics) -> list[Text]:
     if any(group.peak_c is not None for group in metrics.groups.values()):
         head.append("hottest")
         rows = [(*row, "-" if group.peak_c is None else celsius(group.peak_c)) for row, group in zip(rows, metrics.groups.values(), strict=True)]
+    if any(group.hand_overs_count for group in metrics.groups.values()):
+        head.append("hand-overs")
+        rows = [(*row, count(group.hand_overs_count).strip()) for row, group in zip(rows, metrics.groups.values(), strict=True)]
     return _table(sheet, "devices, mean of each", head, rows)
 
 
@@ -151,7 +168,6 @@ def _server_lines(sheet: StudySheet, metrics: FleetMetrics) -> list[Text]:
 
 def _link_lines(sheet: StudySheet, metrics: FleetMetrics) -> list[Text]:
     rows = [
-        (shortened(name, 30), format_quantity(link.carried_bytes, "bytes"), f"{8 * link.rate_bytes_per_s / 1e6:.3g} Mbit/s", percent(link.busy_ratio))
-        for name, link in metrics.links.items()
+        (shortened(name, 30), traffic(link.carried_bytes), bit_rate(link.rate_bytes_per_s), percent(link.busy_ratio)) for name, link in metrics.links.items()
     ]
     return _table(sheet, "links", ("link", "carried", "mean rate", "in use"), rows)

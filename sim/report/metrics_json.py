@@ -24,6 +24,7 @@ _SI = {
     "energy": "J",
     "temperature": "degC",
     "bytes": "B",
+    "traffic": "B",
     "count": "1",
     "price": "currency",
 }

@@ -26,6 +26,16 @@ def count(value: float) -> str:
     return f"{value:.0f}"
 
 
+def traffic(value: float) -> str:
+    """Bytes that go over links, with the decimal prefixes that networks are measured in: ``4.69 MB``."""
+    return count(value) + "B" if value >= 999.5 else f"{value:.0f} B"
+
+
+def bit_rate(value: float) -> str:
+    """Bytes per second as networks are rated: ``1.83 Gbit/s``."""
+    return count(8 * value) + "bit/s" if 8 * value >= 999.5 else f"{8 * value:.3g} bit/s"
+
+
 def seconds(value: float) -> str:
     """A time; more than two minutes in the units people use for them: ``33 ms``, ``10 min``, ``7.5 h``."""
     for size_s, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from device_models.units import format_quantity
 from sim.report.budgets import Verdict
-from sim.report.numbers import count, percent, seconds
+from sim.report.numbers import bit_rate, count, percent, seconds, traffic
 from sim.report.rollout_metrics import RolloutMetrics
 from sim.report.safe_text import printable
 from sim.report.sheet import StudySheet
@@ -25,7 +25,7 @@ _BUDGETS = (
     ("time_to_95_s", "time to 95 %", "time", "time_to_95_s", False),
     ("time_to_99_s", "time to 99 %", "time", "time_to_99_s", False),
     ("updated", "updated", "ratio", "updated_ratio", True),
-    ("traffic_bytes", "traffic", "bytes", "traffic_bytes", False),
+    ("traffic_bytes", "traffic", "traffic", "traffic_bytes", False),
     ("device_energy_j", "device energy", "energy", "device_mean_j", False),
 )
 
@@ -106,11 +106,11 @@ def _facts(sheet: StudySheet, metrics: RolloutMetrics) -> list[Text]:
         return "never" if value is None else seconds(value)
 
     times = [f"{share} {shown(value)}" for share, value in (("50 %", metrics.time_to_50_s), ("95 %", metrics.time_to_95_s), ("99 %", metrics.time_to_99_s))]
-    traffic = [
-        f"{format_quantity(metrics.update_bytes, 'bytes')} a device",
-        f"{format_quantity(metrics.traffic_bytes, 'bytes')} in all",
+    over_links = [
+        f"{traffic(metrics.update_bytes)} a device",
+        f"{traffic(metrics.traffic_bytes)} in all",
         f"wasted {percent(metrics.wasted_ratio)}",
-        f"peak {8e-6 * metrics.server_peak_bytes_per_s:.3g} Mbit/s",
+        f"peak {bit_rate(metrics.server_peak_bytes_per_s)}",
         *([f"cost {metrics.cost_currency:.3g}"] if metrics.cost_currency else []),
     ]
     trouble = [
@@ -122,5 +122,5 @@ def _facts(sheet: StudySheet, metrics: RolloutMetrics) -> list[Text]:
     ]
     energy = [f"{format_quantity(metrics.device_mean_j, 'energy')} a device", f"{format_quantity(metrics.all_devices_j, 'energy')} all devices"]
     energy += [f"{format_quantity(metrics.server_j, 'energy')} server and network"] if metrics.server_j is not None else []
-    groups = (("time to", [*times, f"{percent(metrics.updated_ratio)} at the end"]), ("traffic", traffic), ("trouble", trouble), ("energy", energy))
+    groups = (("time to", [*times, f"{percent(metrics.updated_ratio)} at the end"]), ("traffic", over_links), ("trouble", trouble), ("energy", energy))
     return [line for label, facts in groups for line in sheet.facts(label, facts, _LABEL)]

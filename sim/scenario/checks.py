@@ -29,7 +29,9 @@ from sim.scenario.part import LONGEST_S
 from sim.scenario.positions import Path, Places
 from sim.scenario.raw import Raw
 from sim.scenario.schema_problems import MAX_PROBLEMS
+from sim.scenario.search_checks import search_findings
 from sim.scenario.stages import default_name, stage_names
+from sim.scenario.sweep_checks import sweep_findings
 
 __all__ = ["Finding", "Known", "check_scenario"]
 
@@ -272,6 +274,14 @@ def _optimize(context: _Context) -> Iterator[Finding]:
     yield from optimize_findings(context.root, context.device, context.known, context.directory)
 
 
+def _sweep(context: _Context) -> Iterator[Finding]:
+    yield from sweep_findings(context.root)
+
+
+def _search(context: _Context) -> Iterator[Finding]:
+    yield from search_findings(context.root)
+
+
 def _key_of(context: _Context, path: Path, unit: str) -> Iterator[Finding]:
     for finding in _unit(context, Raw(unit, path)):
         yield Finding(path, finding.what, at_key=True)
@@ -301,5 +311,7 @@ _CHECKS: tuple[Callable[[_Context], Iterator[Finding | Problem]], ...] = (
     _batching,
     _generation,
     _optimize,
+    _sweep,
+    _search,
     _budgets,
 )

@@ -17,6 +17,7 @@ from sim.registry import near_names
 from sim.scenario.checks import Known
 from sim.scenario.device_tables import spread_tables
 from sim.scenario.files import is_device_file, missing_file
+from sim.scenario.highest_clock import with_highest_clocks
 from sim.scenario.positions import Path, Places
 from sim.scenario.schema_problems import described, schema_problems
 from sim.scenario.yaml_source import YamlDocument, read_yaml
@@ -109,11 +110,12 @@ def _catalogue_document(name: str) -> YamlDocument:
 
 
 def _validated(found: _Description, known: Known) -> tuple[DeviceSpec | None, list[Problem]]:
+    data, wrong = with_highest_clocks(found.data, found.places, _HERE)
     try:
-        device = DeviceSpec.model_validate(found.data)
+        device = DeviceSpec.model_validate(data)
     except ValidationError as error:
-        return None, found.problems + schema_problems(error, DeviceSpec, found.places, _HERE)
-    problems = found.problems + [problem for problem in _names(device, found.places, known) if problem.file != found.shipped]
+        return None, found.problems + wrong + schema_problems(error, DeviceSpec, found.places, _HERE)
+    problems = found.problems + wrong + [problem for problem in _names(device, found.places, known) if problem.file != found.shipped]
     return (None, problems) if problems else (device, [])
 
 

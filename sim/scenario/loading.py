@@ -43,9 +43,9 @@ class LoadedScenario:
     def canonical(self) -> dict[str, Any]:
         """Everything that determines the result, as JSON-able data: two scenarios with equal data give equal results.
 
-        The device is resolved, quantities are SI numbers, files stand as SHA-256 of their content; description and optimize are left out.
+        The device is resolved, quantities are SI numbers, files stand as SHA-256 of their content; description, optimize, sweep and search are left out.
         """
-        scenario = self.scenario.model_dump(mode="json", by_alias=True, exclude={"description", "device", "optimize"})
+        scenario = self.scenario.model_dump(mode="json", by_alias=True, exclude={"description", "device", "optimize", "sweep", "search"})
         device = self.device.model_dump(mode="json", by_alias=True)
         return {"scenario": scenario, "device": device, "files": {name: digest(self.directory / name) for name in self._files()}}
 
@@ -81,7 +81,11 @@ def load_scenario(
     ``directory``: where relative files are; the scenario's folder, or the current one, if absent.
     Raises EdgesimError with all problems found.
     """
-    read = read_source(source, overrides, seed)
+    return loaded_scenario(read_source(source, overrides, seed), known, directory)
+
+
+def loaded_scenario(read: Read, known: Known | None = None, directory: str | FilePath | None = None) -> LoadedScenario:
+    """What was read, checked; see :func:`load_scenario`. Raises EdgesimError with all problems found."""
     folder = read.directory if directory is None else FilePath(directory)
     scenario, device, found = _validated(read.data, read.places, known or Known(), folder)
     if read.problems or found or scenario is None or device is None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from sim.scenario.part import Part
 
-Precision = Literal[
+Format = Literal[
     "as_stored", "float32", "float16", "int8", "w8a16", "w4a16", "int4", "w4g32", "w4g64", "w4g128", "w4g256", "q8_0", "q4_0", "q4_k_m"
 ]  # fmt: skip
+_ALSO = {"fp32": "float32", "fp16": "float16", "w8a8": "int8"}  # other names of the same formats
+
+
+def _usual_name(raw: Any) -> Any:
+    return _ALSO.get(raw, raw) if isinstance(raw, str) else raw
+
+
+Precision = Annotated[Format, BeforeValidator(_usual_name)]
 
 
 class Placement(Part):

@@ -19,6 +19,7 @@ from sim.scenario.lowering import Placement as Placement
 from sim.scenario.lowering import Precision as Precision
 from sim.scenario.optimize import OptimizeUse
 from sim.scenario.part import ByteCount, Name, Part, PositiveTime, Probability, SmallCount, Time, Whole
+from sim.scenario.search import SearchUse
 from sim.scenario.stages import Stage, default_name, stage_names
 from sim.scenario.training import TrainingUse
 
@@ -204,7 +205,7 @@ def _scheduler_tag(raw: Any) -> str:
 
 
 def _governor_tag(raw: Any) -> str:
-    return "governor with tunables" if isinstance(raw, dict) else "governor"
+    return "governor with tunables" if isinstance(raw, dict | Tuned) else "governor"
 
 
 class Tuned(BaseModel):
@@ -278,6 +279,13 @@ class Scenario(Part):
     charging: Charging | None = Field(default=None, description="what feeds the battery: kind usb, solar or profile; nothing if absent")
     budgets: Budgets = Field(default=Budgets(), description="the limits of the verdict: VALID if all hold")
     optimize: OptimizeUse | None = Field(default=None, description="what `edgesim optimize` may try, and what counts: {techniques: [...], objective: energy}")
+    sweep: dict[str, Any] | None = Field(
+        default=None,
+        description="what `edgesim sweep` varies: {PATH: [values], seed: range(5), zip: [[PATH, PATH]], where: [...], sample: {...}, replications: 5}",
+    )
+    search: SearchUse | None = Field(
+        default=None, description="what `edgesim search` may choose, and what counts: {space: {PATH: [choices]}, objectives: {latency_p99: minimize}}"
+    )
     trace: Literal["full", "requests", "summary"] = Field(
         default="full", description="requests: keep no spans (for very long runs); summary: no rows of requests either, but counts and quantiles (for millions)"
     )

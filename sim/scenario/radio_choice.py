@@ -24,7 +24,9 @@ def with_radios(device: DeviceSpec, raw: Any, places: Places) -> tuple[DeviceSpe
     for name, choice in raw.items() if isinstance(raw, dict) else ():
         if not isinstance(choice, str | dict):
             continue  # the schema says what is wrong
-        found, wrong = _resolved(device, name, choice, places)
+        if isinstance(choice, dict) and "base" not in choice and name in device.radios:
+            choice = {**_as_written(device.radios[name]), **choice}
+        found, wrong = resolve_radio(choice, places, ("radios", name))
         problems += wrong
         if found is not None:
             radios[name] = found
@@ -35,17 +37,22 @@ def with_radios(device: DeviceSpec, raw: Any, places: Places) -> tuple[DeviceSpe
     return (device.model_copy(update={"radios": radios}) if radios else device), problems
 
 
-def _resolved(device: DeviceSpec, name: str, choice: str | dict[str, Any], places: Places) -> tuple[RadioSpec | None, list[Problem]]:
+def resolve_radio(choice: str | dict[str, Any], places: Places, path: Path) -> tuple[RadioSpec | None, list[Problem]]:
+    """The radio described at ``path``, or what is wrong with it."""
     described = {"base": choice} if isinstance(choice, str) else choice
-    if (base := described.get("base")) is None and name in device.radios:
-        described = {**_as_written(device.radios[name]), **described}
-    elif isinstance(base, str) and base not in radio_names():
-        at: Path = ("radios", name) if isinstance(choice, str) else ("radios", name, "base")
+    base = described.get("base")
+    if isinstance(base, str) and base not in radio_names():
+        at: Path = path if isinstance(choice, str) else (*path, "base")
         return None, [places.problem(at, f"unknown radio {base[:60]!r}; {near(base, radio_names())}")]
     try:
         return RadioSpec.model_validate(described), []
     except ValidationError as error:
-        return None, schema_problems(error, RadioSpec, places, ("radios", name))
+        return None, schema_problems(error, RadioSpec, places, path)
+
+
+def radio_problems(choice: object, places: Places, path: Path) -> list[Problem]:
+    """What is wrong with the radio described at ``path``, if there is one; of a wrong type nothing, which the schema tells."""
+    return resolve_radio(choice, places, path)[1] if isinstance(choice, str | dict) else []
 
 
 def _as_written(radio: RadioSpec) -> dict[str, object]:

@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pytest
 
-from device_models.radio import RadioSpec
+from device_models.radio import RadioSpec, Transfer, energy_j, phases
 from sim.cli.main import main
 from sim.experiment.fleet.study import prepare_fleet
 from sim.experiment.names import known_names
@@ -158,3 +158,39 @@ def test_the_power_of_a_recorded_drive_is_predicted_within_20_percent(shared) ->
     assert abs(predicted.mean() / power_w[half:].mean() - 1) < 0.10
     published_w = float(RadioSpec.model_validate("lte_huang2012").tail[0].power_w)
     assert np.mean(np.abs(published_w - power_w) / power_w) < 0.20
+
+
+# Means of the rows of one target rate each, in which the whole phone with its screen drew so much, W; idle it drew 2.0143 W
+@pytest.mark.parametrize(
+    ("name", "up_mbit_per_s", "down_mbit_per_s", "measured_w"),
+    [
+        ("lte_narayanan2021", 0, 20.5, 2.901),
+        ("lte_narayanan2021", 10.2, 0, 3.625),
+        ("nr_low_band_narayanan2021", 0, 51.5, 3.572),
+        ("nr_low_band_narayanan2021", 0, 98, 4.200),
+        ("nr_low_band_narayanan2021", 20.4, 0, 3.583),
+        ("nr_low_band_narayanan2021", 40.8, 0, 4.603),
+        ("nr_mmwave_narayanan2021", 0, 1.03, 5.063),
+        ("nr_mmwave_narayanan2021", 0, 196.9, 5.575),
+    ],
+)
+def test_the_power_of_4g_and_5g_at_rates_on_which_no_figure_rests(name: str, up_mbit_per_s: float, down_mbit_per_s: float, measured_w: float) -> None:
+    """The catalogue's figures are the published slopes, tails and crossing points, and 4G at 1 Mbit/s; these are other rows of the same measurements."""
+    spec = RadioSpec.model_validate(name)
+    if up_mbit_per_s:
+        predicted_w = 2.0143 + float(spec.send_w) + float(spec.send_j_per_byte) * up_mbit_per_s * 125e3
+    else:
+        predicted_w = 2.0143 + float(spec.receive_w) + float(spec.receive_j_per_byte) * down_mbit_per_s * 125e3
+    assert predicted_w == pytest.approx(measured_w, rel=0.10)
+
+
+@pytest.mark.parametrize(("sending", "lower", "mbit_per_s"), [(False, "lte", 187), (False, "nr_low_band", 189), (True, "lte", 40), (True, "nr_low_band", 123)])
+def test_5g_in_millimetre_waves_draws_less_than_the_others_above_the_published_rates(sending: bool, lower: str, mbit_per_s: float) -> None:
+    def joules(name: str, rate: float) -> float:
+        """Of a transfer of 100 MB, without promotion and tail."""
+        spec = RadioSpec.model_validate({"base": f"{name}_narayanan2021", "promotion_time": "0 s", "tail": [], "idle_power": "0 W"})
+        sent, received = (1e8, 0.0) if sending else (0.0, 1e8)
+        return energy_j(phases(spec, [Transfer(0.0, sent, received, rate * 125e3, rate * 125e3)], 1e5))
+
+    assert joules("nr_mmwave", 1.02 * mbit_per_s) < joules(lower, 1.02 * mbit_per_s)
+    assert joules("nr_mmwave", 0.98 * mbit_per_s) > joules(lower, 0.98 * mbit_per_s)

@@ -108,7 +108,7 @@ def _batteries(of: spec.Population, kind: NDArray[np.int8], groups: tuple[Group,
     return {
         "charging": ChargingWindow(DAY_S, float(battery.charging_s), float(battery.charger_w), float(battery.drain_w)),
         "charge_phase_s": (stream(seed, "population/charging").random(len(kind), dtype=np.float32) * DAY_S).astype(np.float32),
-        "charge_j": np.where(np.isinf(held_j), held_j, share * held_j).astype(np.float32),
+        "charge_j": np.where(np.isinf(held_j), held_j, share * np.where(np.isinf(held_j), 1.0, held_j)).astype(np.float32),
         "charged_s": np.zeros(len(kind)),
         "least_charge": float(battery.minimum),
         "only_charging": of.only_charging,

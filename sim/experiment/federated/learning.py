@@ -108,7 +108,7 @@ def learning_run(study: Federated, rule: AggregationRule, batch: int, seed: int)
             float(rule.mu) if isinstance(rule, FedProx) else 0.0,
         ),
         rule,
-        Sender(study.update_compression, count, shape.elements, stream(seed, "learning/sketch")),
+        Sender(study.update_compression if study.ring_bits is None else None, count, shape.elements, stream(seed, "learning/sketch")),
         stream(seed, "learning/batches"),
         stream(seed, "learning/noise"),
         float(learning.server_rate),
@@ -116,6 +116,7 @@ def learning_run(study: Federated, rule: AggregationRule, batch: int, seed: int)
         None if learning.clip is None else float(learning.clip),
         float(learning.noise_multiplier),
         (study.privacy or Privacy()).noise,
+        study.ring_bits,
     )
     return LearningRun(study, Learner(trainer, shape.start(seed)))
 

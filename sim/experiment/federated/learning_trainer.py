@@ -12,7 +12,7 @@ from sim.experiment.federated.learning_data import ClientImages
 from sim.experiment.federated.learning_local import Steps, local_updates
 from sim.experiment.federated.learning_network import Shape
 from sim.experiment.federated.learning_record import LearningRound
-from sim.experiment.federated.learning_updates import Sender, clipped
+from sim.experiment.federated.learning_updates import Sender, clipped, masked_sums
 from sim.fleet.federated.learning_curve import LearningCurve
 from sim.fleet.federated.plan import Progress
 from sim.policies.aggregation import AggregationRule
@@ -40,6 +40,7 @@ class Trainer:
     clip: float | None = None
     noise: float = 0.0
     noise_at: str = "server"
+    ring_bits: int | None = None  # of elements that are masked and added up
 
     def combined(self, networks: Values, clients: Indices, staleness: Indices) -> Values:
         """The change ``[elements]`` that answers of ``clients``, trained from ``networks[clients, elements]``, make. Raises ValueError for no answers."""
@@ -49,6 +50,8 @@ class Trainer:
             if self.noise_at == "client":
                 updates = updates + self.noise * self.clip * self.noise_rng.standard_normal(updates.shape)
         arrived = self.sender.sent(clients, updates)
+        if self.ring_bits is not None:
+            arrived = masked_sums(arrived, self.data.counts[clients].astype(np.float64), self.ring_bits)
         change = self._aggregated(arrived, clients, staleness.astype(np.float64))
         if self.clip is not None and self.noise_at == "server":
             change = change + self.noise * self.clip / len(clients) * self.noise_rng.standard_normal(change.shape)

@@ -30,6 +30,17 @@ def quantized(updates: Values, bits: int = 8) -> Values:
     return rounded
 
 
+def masked_sums(updates: Values, weights: Values, bits: int) -> Values:
+    """What sums of masked updates hold of each row: ``weights[rows]`` times it, rounded to whole steps of ``bits`` bits of a range common to all.
+
+    The range is that of the rows' largest magnitude, as if clients had agreed on it beforehand. Rows come back without their weights.
+    """
+    shares = (weights / weights.max())[:, None]
+    step = np.abs(updates * shares).max() / (2.0 ** (bits - 1) - 1.0 if bits > 1 else 1.0)
+    rounded: Values = np.rint(updates * shares / step) * step / shares if step else updates
+    return rounded
+
+
 def largest(updates: Values, number: int) -> Values:
     """Each row without all but its ``number`` elements of the largest magnitude."""
     elements = updates.shape[1]

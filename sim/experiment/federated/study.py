@@ -28,7 +28,7 @@ from sim.fleet.federated.result import FederatedResult
 from sim.fleet.federated.runs import run_rounds
 from sim.fleet.federated.training_time import TrainingTable, TrainingTimes
 from sim.graph.ir import Graph
-from sim.policies.aggregation import AGGREGATION
+from sim.policies.aggregation import AGGREGATION, AggregationRule
 from sim.policies.client_selection import CLIENT_SELECTION
 from sim.policies.tunables import Tunables
 from sim.scenario.device_file import resolve_device
@@ -119,7 +119,7 @@ def prepare_federated(loaded: LoadedStudy) -> FederatedExperiment:
     batch, elements = _batch(study, graph), int(graph.notes["training"]["trained"])
     steps = _most_steps(study, batch)
     tables = _tables(loaded, devices, steps)
-    rule = _tuned(AGGREGATION, study.aggregation)
+    rule = _rule(loaded)
     costs = update_costs(study, rule, elements)
     groups = tuple(_group(study, name, device, costs) for name, device in devices.items())
     edges = getattr(study.rounds, "edges", None)
@@ -134,6 +134,20 @@ def prepare_federated(loaded: LoadedStudy) -> FederatedExperiment:
         _notes(study, steps, tables, tuple(devices), costs),
         time.process_time() - cpu_s,
     )
+
+
+def _rule(loaded: LoadedStudy) -> AggregationRule:
+    """Raises EdgesimError for a rule that needs single answers where there are only sums."""
+    study, problems = federated_of(loaded), list[Problem]()
+    rule = _tuned(AGGREGATION, study.aggregation)
+    with collected(problems, loaded.places, ("federated",)):
+        if study.secure_aggregation is not None and not rule.sums:
+            name = study.aggregation if isinstance(study.aggregation, str) else study.aggregation.name
+            what = f"{name} looks at single answers, of which secure_aggregation shows the sum alone; take fedavg, or leave one of the two out"
+            raise EdgesimError(Problem(path="aggregation", what=what))
+    if problems:
+        raise EdgesimError(problems)
+    return rule
 
 
 def _tables(loaded: LoadedStudy, devices: dict[str, DeviceSpec], steps: float) -> tuple[TrainingTable, ...]:

@@ -11,7 +11,7 @@ from sim.fleet.federated.compression import packed_update
 from sim.fleet.federated.privacy import clipping_work, noise_work
 from sim.fleet.federated.secure_aggregation import EXCHANGES, masked, unmasking_work
 from sim.policies.aggregation import AggregationRule, ElementWork
-from sim.scenario.federated.model import Asynchronous, Capacity, Federated, Hierarchical
+from sim.scenario.federated.model import Asynchronous, Capacity, Federated, Hierarchical, UpdateCompression
 
 _FLOAT_BYTES = 4.0
 
@@ -37,22 +37,23 @@ class UpdateCosts:
 
 def update_costs(study: Federated, rule: AggregationRule, elements: int) -> UpdateCosts:
     """For a model of which ``elements`` are trained and sent."""
-    packed = packed_update(study.update_compression, elements)
-    client, per_answer, notes = packed.client, packed.server, list[str]()
+    secure, group, bits = study.secure_aggregation, 0, study.ring_bits
+    # what is masked has been rounded, whether or not that is for being smaller
+    packed = packed_update(study.update_compression if secure is None else UpdateCompression(kind="int8"), elements)
+    client, notes = packed.client, list[str]()
     upload_bytes, download_bytes, exchanges = packed.size_bytes, _FLOAT_BYTES * elements, 1
     if study.privacy is not None:
         client += clipping_work(elements)
         if study.privacy.noise == "client":
             client += noise_work(elements)
         notes.append("clipping and noise: operations of an element are estimated")
-    secure, group = study.secure_aggregation, 0
-    if secure is not None:
+    if secure is not None and bits is not None:
         group = secure.group or _asked(study)
-        part = masked(elements, group, secure.bits)
+        part = masked(elements, group, bits)
         # keys and shares go both ways, about as many up as down
         upload_bytes, download_bytes, exchanges = part.update_bytes + part.extra_bytes / 2, download_bytes + part.extra_bytes / 2, EXCHANGES
         client += part.client
-        notes.append("secure aggregation: bytes as published, work of masks, keys and shares estimated")
+        notes.append(f"secure aggregation of {bits}-bit elements: bytes as published, work of masks, keys and shares estimated")
     if study.download_bytes is not None:
         download_bytes = float(study.download_bytes)
     if study.upload_bytes is not None:
@@ -62,7 +63,8 @@ def update_costs(study: Federated, rule: AggregationRule, elements: int) -> Upda
     backbone = _wire(download_bytes, upload_bytes, 0.0 if edges is None else float(edges.latency_s), study.server)
 
     def server_work(answered: int, asked: int) -> ElementWork:
-        work = rule.server_work(answered, elements) + per_answer.times(answered)
+        unpacked = answered if secure is None else 1  # of masked updates only the sum is ever read
+        work = rule.server_work(answered, elements) + packed.server.times(unpacked)
         if secure is not None:
             work += unmasking_work(elements, group, answered, asked)
         return work + noise_work(elements) if study.privacy is not None and study.privacy.noise == "server" else work
@@ -74,7 +76,8 @@ def update_costs(study: Federated, rule: AggregationRule, elements: int) -> Upda
 
 def _asked(study: Federated) -> int:
     rounds = study.rounds
-    return max(rounds.buffer if isinstance(rounds, Asynchronous) else round(rounds.clients * float(rounds.over_selection)), 2)
+    assert not isinstance(rounds, Asynchronous)  # which have no clients that begin together
+    return max(round(rounds.clients * float(rounds.over_selection)), 2)
 
 
 def _wire(download_bytes: float, upload_bytes: float, latency_s: float, capacity: Capacity) -> Wire:

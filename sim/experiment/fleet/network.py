@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim.errors import EdgesimError, Problem
 from sim.fleet.network import Link
-from sim.fleet.tasks import Move, Path
+from sim.fleet.tasks import Move, Path, Roaming
 from sim.scenario.fleet.link_trace import read_link_trace
 from sim.scenario.fleet.model import Fleet, FleetLink, LinkTrace
 
@@ -29,6 +29,7 @@ class Wiring:
     replays: list[tuple[int, Steps]] = field(default_factory=list)
     paths: dict[str, dict[str, Path]] = field(default_factory=dict)
     moves: dict[str, tuple[Move, ...]] = field(default_factory=dict)
+    roaming: dict[str, Roaming] = field(default_factory=dict)
 
 
 def link_graph(links: Mapping[str, FleetLink]) -> networkx.MultiGraph[str]:
@@ -59,10 +60,14 @@ def wire(fleet: Fleet, directory: FilePath) -> Wiring:
             if steps is not None:
                 wiring.replays.append((directions[name, upward], steps))
     if problems:
-        raise EdgesimError(problems)
+        raise EdgesimError(list(dict.fromkeys(problems)))  # both directions may follow one trace
     for group, entry in fleet.devices.items():
-        by_node = {node: _paths(fleet, directions, group, node) for node in dict.fromkeys((None, *(one.to for one in entry.hand_overs)))}
-        wiring.paths[group] = by_node[entry.hand_overs[0].to if entry.hand_overs else None]
+        nodes = entry.roaming.nodes if entry.roaming is not None else tuple(one.to for one in entry.hand_overs)
+        by_node = {node: _paths(fleet, directions, group, node) for node in dict.fromkeys((None, *nodes))}
+        wiring.paths[group] = by_node[nodes[0] if nodes else None]
+        if entry.roaming is not None:
+            places = tuple(by_node[node] for node in nodes)
+            wiring.roaming[group] = Roaming(places, float(entry.roaming.dwell_s), entry.roaming.kind == "exponential", float(entry.roaming.outage_s))
         wiring.moves[group] = tuple(
             Move(float(one.at_s), by_node[one.to], float(one.outage_s), math.inf if one.every_s is None else float(one.every_s)) for one in entry.hand_overs
         )

@@ -111,7 +111,7 @@ class Workforce:
     def can_take_part(self, clients: Clients, now_s: Values | float) -> NDArray[np.bool_]:
         """Which are there, and charging or charged enough where that matters."""
         of = self.population
-        there = is_open(now_s, *self._windows(clients))
+        there = is_open(now_s, *of.sessions(clients))
         if of.charging is None:
             return there
         asked = np.flatnonzero(there)
@@ -123,11 +123,6 @@ class Workforce:
             charged[low] = (ratio > 0) & (ratio >= of.least_charge)  # a phone whose battery is empty is off
         there[asked] = charged
         return there
-
-    def _windows(self, clients: Clients) -> tuple[Values, Values, Values]:
-        """Period, length and phase of sessions. In double precision: moments of a long run do not fit single."""
-        windows = self.population.windows[clients].astype(np.float64)
-        return windows[:, 0], windows[:, 1], windows[:, 2]
 
     def charge_ratio(self, clients: Clients, now_s: Values | float) -> Values:
         """State of charge, 0..1; 1 without a battery."""
@@ -143,7 +138,7 @@ class Workforce:
     def remaining_s(self, clients: Clients, now_s: Values | float) -> Values:
         """Until the session ends; with ``only_charging`` also until the charging window does."""
         of = self.population
-        left = remaining_s(now_s, *self._windows(clients))
+        left = remaining_s(now_s, *of.sessions(clients))
         if of.only_charging and of.charging is not None and of.charge_phase_s is not None:
             window = of.charging
             left = np.minimum(left, remaining_s(now_s, window.period_s, window.length_s, of.charge_phase_s[clients].astype(np.float64)))

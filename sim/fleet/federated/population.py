@@ -11,6 +11,7 @@ from device_models.radio import RadioSpec
 from sim.fleet.federated.sessions import ChargingWindow
 
 Halves = NDArray[np.float32]
+Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,18 @@ class Population:
     least_charge: float = 0.0
     only_charging: bool = False
     failures_s: float = np.inf
+
+    def __post_init__(self) -> None:
+        # a fourth number makes each row one of 16 bytes, which is gathered several times as fast as three of 4
+        rows = np.zeros((len(self.windows), 4), dtype=np.float32)
+        rows[:, :3] = self.windows
+        self.windows, self._rows = rows[:, :3], rows.view(np.complex128).ravel()
+
+    def sessions(self, clients: NDArray[np.int64]) -> tuple[Values, Values, Values]:
+        """Period, length and phase of clients' sessions. In double precision: moments of a long run do not fit single."""
+        rows = self._rows.take(clients).view(np.float32).reshape(-1, 4)
+        period_s, length_s, phase_s = (rows[:, column].astype(np.float64) for column in range(3))
+        return period_s, length_s, phase_s
 
     @property
     def count(self) -> int:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from sim.errors import EdgesimError, Problem
 from sim.registry import near_names
 
-Value = int | float | str | bool
+Value = int | float | str | bool | tuple[int, ...]
 Convention = Literal["macs", "flops", "fvcore", "elementwise", "unfused"]  # what a published figure counts
 
 
@@ -19,7 +19,7 @@ Convention = Literal["macs", "flops", "fvcore", "elementwise", "unfused"]  # wha
 class Option:
     """A choice the user has: a number between ``least`` and ``most`` in steps of ``multiple``, one of ``choices``, or text of a ``pattern``.
 
-    The default's type is the option's type.
+    The default's type is the option's type. A tuple: a list as long as it of ``choices``; one of them stands for a list of nothing else.
     """
 
     default: Value
@@ -35,17 +35,25 @@ class Option:
         """Such as ``32 to 2048`` or ``prefill or decode``."""
         if self.pattern:
             return f"text such as {self.default}"
+        if isinstance(self.default, tuple):
+            return f"a list of {len(self.default)}, each {self._either}, or one of these for all"
         if self.choices or isinstance(self.default, bool):
-            return " or ".join(str(choice) for choice in self.choices or (True, False))
+            return self._either
         return f"{self.least:.15g} to {self.most:.15g}" + (f" in steps of {self.multiple}" if self.multiple > 1 else "")
+
+    @property
+    def _either(self) -> str:
+        return " or ".join(str(choice) for choice in self.choices or (True, False))
 
     def problem(self, value: Any) -> str | None:
         """What is wrong with a value, None if nothing is."""
         if isinstance(self.default, bool):
             return None if isinstance(value, bool) else f"is {value!r}; give true or false"
-        if self.choices:
-            fits = any(value == choice and isinstance(value, bool) == isinstance(choice, bool) for choice in self.choices)
+        if isinstance(self.default, tuple) and isinstance(value, list | tuple):
+            fits = len(value) == len(self.default) and all(self._chosen(one) for one in value)
             return None if fits else f"is {value!r}; give {self.range}"
+        if self.choices:
+            return None if self._chosen(value) else f"is {value!r}; give {self.range}"
         if self.pattern:
             return None if isinstance(value, str) and re.fullmatch(self.pattern, value) else f"is {value!r}; give {self.range}"
         accepted = (int, float) if isinstance(self.default, float) else (int,)
@@ -53,8 +61,13 @@ class Option:
             return f"is {value!r}; give {'a whole number, ' if isinstance(self.default, int) else ''}{self.range}"
         return None
 
+    def _chosen(self, value: Any) -> bool:
+        return any(value == choice and isinstance(value, bool) == isinstance(choice, bool) for choice in self.choices)
+
     def convert(self, value: Any) -> Value:
         """A valid value in the option's own type."""
+        if isinstance(self.default, tuple):
+            return tuple(value) if isinstance(value, list | tuple) else (value,) * len(self.default)
         return float(value) if isinstance(self.default, float) else value
 
 

@@ -102,14 +102,15 @@ def mobilenet_v3(net: Net, *, size: str, batch: int, resolution: int, width: flo
             kernel, excited, act = 3, False, "Relu"
         inner = divisible(net.shape(x)[1] * expanded / before)
         with net.scope(f"block{index}"):
-            x = _v3_block(net, x, kernel, inner, divisible(channels * width), excite if excited else "", act, stride)
+            x = v3_block(net, x, kernel, inner, divisible(channels * width), excite if excited else "", act, stride)
         before = channels
     x = net.conv_bn(x, divisible(6 * before * width), 1, 1, last, name="head")
     x = net.dense(net.global_pool(x), divisible((1280 if size == "large" else 1024) * max(1.0, width)), name="hidden")
     return net.dense(net.add(last, [x]), classes, name="classifier")
 
 
-def _v3_block(net: Net, x: str, kernel: int, expanded: int, channels: int, excite: str, act: str, stride: int) -> str:
+def v3_block(net: Net, x: str, kernel: int, expanded: int, channels: int, excite: str, act: str, stride: int) -> str:
+    """MobileNet V3's block. ``excite``: layers of squeeze-and-excite, as in :meth:`Net.squeeze_excite`; empty: none."""
     narrow = net.shape(x)[1]
     y = net.conv_bn(x, expanded, 1, 1, act, name="expand") if expanded != narrow else x
     y = net.depthwise(y, kernel, stride, act)

@@ -33,6 +33,12 @@ def image(pixels: int = 224, number: int = 1000, least: int = 32, multiple: int 
 
 
 AROUND = ("normalise", "softmax")  # options that the zoo itself carries out, for any family
+SUBNET = {  # what published supernets leave open
+    "width": Option(1.0, "channel multiplier; supernets of 1.0 and 1.2 have been trained", 0.05, 4.0),
+    "depths": Option((4,) * 5, "blocks of each stage", choices=(2, 3, 4)),
+    "kernels": Option((7,) * 20, "kernel extent of each block of the supernet, four to a stage", choices=(3, 5, 7)),
+    "expansions": Option((6,) * 20, "how many times each block of the supernet widens its input, four to a stage", choices=(3, 4, 6)),
+}
 EXCITE = {"excite": Option("convolution", "layers of squeeze-and-excite: 1x1 convolutions, or dense layers on a vector", choices=("convolution", "dense"))}
 
 

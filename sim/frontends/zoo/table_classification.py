@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sim.frontends.zoo.entry import Accuracy, Option, Published, Value, ZooEntry
-from sim.frontends.zoo.options import EXCITE, image, width
+from sim.frontends.zoo.options import EXCITE, SUBNET, image, width
 
 TASK = "image classification"
 TORCHVISION = "torchvision 0.20.1, model weights (num_params, _ops)"
@@ -16,6 +16,15 @@ AIHUB = "quic/ai-hub-models, parameters of the exported network: "
 LEVIT = "arXiv 2104.01136, table 2 (estimated: recalled, unconfirmed)"
 UNFUSED = "counts exceed the convolutions' by 3.0 to 3.2 for each batch-normalised element in all five models: the source's batch norm is not fused"
 TIMM = "pytorch-image-models, results/benchmark-infer-amp-nhwc-pt113-cu117-rtx3090.csv"
+OFA = "mit-han-lab/once-for-all, README.md, specialised sub-nets"
+OFA_595: Mapping[str, Value] = {  # Alibaba-MIIL/ImageNet21K, specialized_models_configs/flops@595M_top1@80.0_finetune@75
+    "width": 1.2, "resolution": 236, "depths": (3, 4, 4, 4, 4), "kernels": (3, 5, 3, 3, 5, 5, 3, 5, 7, 5, 3, 5, 3, 5, 7, 3, 3, 3, 5, 3),
+    "expansions": (3, 4, 3, 3, 4, 4, 6, 3, 6, 6, 3, 4, 6, 6, 6, 4, 6, 6, 6, 3),
+}  # fmt: skip
+OFA_NOTE8_31: Mapping[str, Value] = {  # open-mmlab/mmrazor, configs/nas/mmcls/onceforall/OFA_SUBNET_NOTE8_LAT31.yaml
+    "width": 1.0, "resolution": 152, "depths": (2, 2, 3, 3, 4), "kernels": (5, 3, 3, 3, 5, 5, 3, 3, 3, 3, 5, 3, 3, 5, 7, 3, 3, 3, 5, 5),
+    "expansions": (3, 3, 3, 3, 4, 3, 3, 3, 4, 4, 4, 4, 4, 3, 4, 3, 6, 3, 3, 3),
+}  # fmt: skip
 MEGVII = "megvii-model/ShuffleNet-Series, ShuffleNetV1/README.md"
 MLTK = "mlcommons/tiny reference model, MACs as measured by siliconlabs/mltk"
 NAS_SOURCE = "D-X-Y/NAS-Bench-201, cell of 3x3 convolutions only (estimated: recalled, unconfirmed)"
@@ -136,6 +145,9 @@ CLASSIFICATION = (
              top1(73.456)),
     ZooEntry("proxylessnas_mobile", "ProxylessNAS mobile", TASK, "proxylessnas:proxylessnas_mobile", image() | WIDTH | SEPARABLE_FIRST, {},
              (Published("mit-han-lab/proxylessnas, README.md (mobile setting)", "", "320e6"),), top1(74.6, "mit-han-lab/proxylessnas, README.md")),
+    ZooEntry("once_for_all", "Once-for-all MobileNet V3 subnet", TASK, "once_for_all:once_for_all", image() | SUBNET | EXCITE, {},
+             (Published(f"{OFA}: flops@595M", "9.1e6", "595e6", options=OFA_595), Published(f"{OFA}: note8@31ms", "4.6e6", "101e6", options=OFA_NOTE8_31)),
+             note="without options: the largest subnet of the supernet of width 1.0"),
     regnet("regnet_x_400mf", "RegNet X 400MF", 5_495_976, "0.414e9", 72.834, (22, 24, 24.48, 2.54, 16), excite=False),
     regnet("regnet_x_800mf", "RegNet X 800MF", 7_259_656, "0.800e9", 75.212, (16, 56, 35.73, 2.28, 16), excite=False),
     regnet("regnet_x_1.6gf", "RegNet X 1.6GF", 9_190_136, "1.603e9", 77.040, (18, 80, 34.01, 2.25, 24), excite=False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,9 @@ class ElementWork:
 
 
 class AggregationRule(Tunables):
-    """Combines the answers of one round, or of one full buffer."""
+    """Combines the answers of one round, or of one full buffer. ``sums``: whether weighted sums of the answers are all it looks at."""
+
+    sums: ClassVar[bool] = True
 
     def combine(self, updates: Values, samples: Values, staleness: Values) -> Values:
         """One update ``[elements]`` of ``updates[answers, elements]``.

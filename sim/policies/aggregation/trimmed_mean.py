@@ -18,6 +18,7 @@ class TrimmedMean(AggregationRule):
 
     tunables: ClassVar[Mapping[str, Tunable]] = {"trim": Tunable("ratio", "share left out at each end", most=0.49)}
     trim = 0.1
+    sums = False
 
     def combine(self, updates: Values, samples: Values, staleness: Values) -> Values:
         if not len(updates):

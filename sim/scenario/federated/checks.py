@@ -7,8 +7,10 @@ from collections.abc import Collection, Iterable, Iterator
 from sim.errors import Problem
 from sim.scenario.device_file import resolve_device
 from sim.scenario.federated.learning_checks import learning_findings
+from sim.scenario.federated.secure_checks import secure_findings
 from sim.scenario.files import is_model_file
 from sim.scenario.known import Finding, near
+from sim.scenario.radio_choice import radio_problems
 from sim.scenario.raw import Raw
 from sim.scenario.study import StudyContext
 
@@ -23,7 +25,11 @@ def check_federated(context: StudyContext) -> Iterable[Problem]:
     for choice in devices:
         if choice.value is not None:
             yield from resolve_device(choice.value, context.places.part(choice.path, ("device",)), context.directory, context.known)[1]
-    findings = (*_model(context, study.get("model")), *_shares(study), *_cohort(study), *_needs(study), *_policies(context, study), *learning_findings(study))
+    population = study.get("population")
+    for radio in (population.get("radio"), *(group.get("radio") for _, group in population.get("devices").items())):
+        yield from radio_problems(radio.value, context.places, radio.path)
+    own = (*_model(context, study.get("model")), *_shares(study), *_cohort(study), *_needs(study), *_policies(context, study))
+    findings = (*own, *learning_findings(study), *secure_findings(study))
     yield from (context.places.problem(one.path, one.what, at_key=one.at_key) for one in findings)
 
 

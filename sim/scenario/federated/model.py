@@ -138,14 +138,17 @@ CompressionChoice = Annotated[
 ]
 
 
+INT8_BITS = 8
+
+
 class SecureAggregation(Part):
-    """Sums that the server cannot look into (Bonawitz et al., CCS 2017)."""
+    """Sums that the server cannot look into (Bonawitz et al., CCS 2017): elements are rounded to a range common to all clients, masked, and added up."""
 
     group: Annotated[Whole, Field(ge=2, le=100_000)] | None = Field(default=None, description="clients that mask each other; the whole cohort if absent")
     threshold: Annotated[Figure, Quantity("ratio", gt=0, le=1)] = Field(
         default=Figure(2 / 3), description="share of the clients asked that must answer, or the sum cannot be unmasked and the round is lost"
     )
-    bits: Annotated[Whole, Field(ge=1, le=32)] = Field(default=16, description="of an element before masking")
+    bits: Annotated[Whole, Field(ge=1, le=32)] = Field(default=16, description="of an element before masking; 8 with compression: int8")
 
 
 class Privacy(Part):
@@ -211,6 +214,13 @@ class Federated(Part):
         if isinstance(self.compression, UpdateCompression):
             return self.compression
         return None if self.compression == "none" else UpdateCompression(kind=self.compression)
+
+    @property
+    def ring_bits(self) -> int | None:
+        """Of an element before masking; None without secure aggregation."""
+        if self.secure_aggregation is None:
+            return None
+        return INT8_BITS if self.update_compression is not None else self.secure_aggregation.bits
 
 
 class FederatedStudy(Study):

@@ -11,6 +11,7 @@ from sim.scenario.device_file import resolve_device
 from sim.scenario.files import is_model_file, missing_file
 from sim.scenario.known import Finding, near, unknown_name
 from sim.scenario.positions import Path
+from sim.scenario.radio_choice import radio_problems
 from sim.scenario.raw import Raw
 from sim.scenario.study import StudyContext
 
@@ -22,7 +23,10 @@ def check_fleet(context: StudyContext) -> Iterable[Problem]:
         for _, entry in fleet.get(kind).items():
             choice = entry.get("device")
             yield from fleet_device(context, choice.path, choice.value)[1]
-    findings = (*_models(context, fleet), *_tasks(context, fleet), *_links(fleet), *_ways(fleet), *_hand_overs(fleet), *_full(fleet), *_whole(fleet))
+    for _, group in fleet.get("devices").items():
+        yield from radio_problems(group.get("radio").value, context.places, group.get("radio").path)
+    moving = (*_hand_overs(fleet), *_roaming(fleet))
+    findings = (*_models(context, fleet), *_tasks(context, fleet), *_links(fleet), *_ways(fleet), *moving, *_full(fleet), *_autoscale(fleet), *_whole(fleet))
     yield from (context.places.problem(one.path, one.what, at_key=one.at_key) for one in findings)
     for _, task in fleet.get("tasks").items():
         yield from _arrival_file(context, task.get("arrival"))
@@ -152,6 +156,27 @@ def _hand_overs(fleet: Raw) -> Iterator[Finding]:
                     yield Finding(to.path, f"no way leads by {node!r} to server {', '.join(map(repr, sorted(missing)))}, which the group reaches otherwise")
 
 
+def _roaming(fleet: Raw) -> Iterator[Finding]:
+    """Nodes next to the group, from all of which the same servers are reached."""
+    neighbours, groups, servers = _neighbours(fleet), set(fleet.get("devices").keys()), set(fleet.get("servers").keys())
+    for name, group in fleet.get("devices").items():
+        roaming = group.get("roaming")
+        if roaming.value is None:
+            continue
+        if group.get("hand_overs").value:
+            yield Finding(roaming.path, "either the group moves as one (hand_overs), or each device by itself (roaming); take out one of them", at_key=True)
+        beside, nodes = neighbours.get(name, set()), roaming.get("nodes").entries()
+        reached = {node.path: _reached(neighbours, str(node.text()), groups) & servers for node in nodes if node.text() in beside}
+        anywhere = set().union(*reached.values())
+        for node in nodes:
+            if node.text() is not None and node.text() not in beside:
+                yield Finding(node.path, f"no link leads from {name!r} to {node.text()!r}; {near(str(node.text()), sorted(beside))}")
+            elif missing := anywhere - reached.get(node.path, anywhere):
+                yield Finding(
+                    node.path, f"no way leads by {node.text()!r} to server {', '.join(map(repr, sorted(missing)))}, which the group reaches otherwise"
+                )
+
+
 def _whole(fleet: Raw) -> Iterator[Finding]:
     """Names of nodes, which groups and servers share, and the times of the run."""
     groups = fleet.get("devices").keys()
@@ -161,6 +186,14 @@ def _whole(fleet: Raw) -> Iterator[Finding]:
     duration_s, warmup_s = fleet.get("duration").quantity("time"), fleet.get("warmup").quantity("time")
     if duration_s and warmup_s is not None and warmup_s >= duration_s:
         yield Finding(fleet.get("warmup").path, f"{warmup_s:g} s is not before the end of the run ({duration_s:g} s), no task would count")
+
+
+def _autoscale(fleet: Raw) -> Iterator[Finding]:
+    for _, server in fleet.get("servers").items():
+        scale = server.get("autoscale")
+        most, replicas = scale.get("most").whole(), server.get("replicas").whole() or 1
+        if most is not None and most < replicas:
+            yield Finding(scale.get("most").path, f"{most} replicas at most, but {replicas} are always there (replicas)")
 
 
 def _full(fleet: Raw) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from device_models.figure import Figure, Quantity
 from sim.scenario.batching import Spread
-from sim.scenario.model import Arrival, DeviceChoice, ModelUse, RadioChoice, Rate
+from sim.scenario.model import Arrival, DeviceChoice, ModelUse, RadioChoice, Rate, Temperature
 from sim.scenario.part import ByteCount, Name, Part, PositiveTime, Probability, SmallCount, Time, Whole
 from sim.scenario.study import Study
 
@@ -83,6 +83,27 @@ class HandOver(Part):
     every_s: PositiveTime | None = Field(default=None, alias="every", description="again after such a time; once if absent")
 
 
+class Roaming(Part):
+    """Each device moves between nodes next to the group by itself; what is on its way pauses and goes on by the new way."""
+
+    nodes: tuple[Name, ...] = Field(min_length=2, description="where devices stay; each begins at one of them by chance, and goes on to any other")
+    dwell_s: PositiveTime = Field(alias="dwell", description="mean time at a node")
+    kind: Literal["exponential", "even"] = Field(
+        default="exponential", description="exponential: stays of any length; even: all stays as long, each device beginning somewhere within its first"
+    )
+    outage_s: Time = Field(default=Figure(0.0), alias="outage", description="how long nothing passes to or from a device that moves")
+
+    @model_validator(mode="after")
+    def _can_move(self) -> Roaming:
+        if len(set(self.nodes)) < len(self.nodes):
+            raise ValueError("a node stands among the nodes more than once")
+        if float(self.outage_s) >= float(self.dwell_s):
+            raise ValueError(
+                f"the outage ({float(self.outage_s):g} s) is not shorter than the stay at a node ({float(self.dwell_s):g} s): hardly anything would pass"
+            )
+        return self
+
+
 class FleetDevices(Part):
     """A group of equal devices."""
 
@@ -90,6 +111,10 @@ class FleetDevices(Part):
     count: Annotated[Whole, Field(ge=1, le=1_000_000)] = Field(default=1, description="how many")
     radio: RadioChoice | None = Field(default=None, description="the radio they send by; no radio energy if absent")
     hand_overs: tuple[HandOver, ...] = Field(default=(), description="the group moves between nodes: [{at: 0 s, to: cell_a}, {at: 30 s, to: cell_b}]")
+    roaming: Roaming | None = Field(default=None, description="instead: each device moves by itself, {nodes: [cell_a, cell_b], dwell: 2 min, outage: 100 ms}")
+    ambient_c: Temperature | None = Field(
+        default=None, alias="ambient", description="air around them; the device's default if absent. What heats up while it runs is told by full: true only"
+    )
     full: bool = Field(
         default=False, description="true: each device is simulated in full, with governors, heat and memory, instead of by a table made of it while idle"
     )
@@ -110,6 +135,12 @@ class Autoscale(Part):
     high: Probability = Field(default=Figure(0.8), description="one more is started when a larger share is busy")
     low: Probability = Field(default=Figure(0.3), description="one is stopped when a smaller share is busy")
     cold_start_s: Time = Field(default=Figure(0.0), alias="cold_start", description="from the decision until a new replica serves")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Autoscale:
+        if float(self.low) >= float(self.high):
+            raise ValueError(f"low ({float(self.low):.0%}) is not below high ({float(self.high):.0%}): replicas would be started and stopped all the time")
+        return self
 
 
 class Failures(Part):
@@ -161,6 +192,13 @@ class Cuts(Part):
     )
 
 
+def _cuts_tag(raw: Any) -> str:
+    return "a word" if isinstance(raw, str) else "cuts"
+
+
+CutsChoice = Annotated[Annotated[Literal["none"], Tag("a word")] | Annotated[Cuts, Tag("cuts")], Discriminator(_cuts_tag)]
+
+
 class FleetTask(Part):
     """A stream of equal tasks on every device of a group."""
 
@@ -171,7 +209,7 @@ class FleetTask(Part):
     input_bytes: ByteCount = Field(alias="input", description="of the whole input when it is sent, such as 150 kB")
     output_bytes: ByteCount = Field(default=Figure(0.0), alias="output", description="of the answer when it is sent back")
     servers: tuple[Name, ...] | None = Field(default=None, description="where it may go; all that can be reached if absent")
-    cuts: Cuts | Literal["none"] = Field(default="none", description="divide the model: {} at the best places, {at: [...], bits: 8}")
+    cuts: CutsChoice = Field(default="none", description="divide the model: {} at the best places, {at: [...], bits: 8}")
     policy: PolicyChoice = Field(default=LOCAL, description="an offloading policy, see `edgesim policies`, or {name: ..., tunables: {...}}")
     deadline_s: PositiveTime | None = Field(default=None, alias="deadline", description="from arrival to the answer; later is a miss")
     spread: Spread | None = Field(default=None, description="how the work of single tasks scatters, here and there: {kind: exponential}; all alike if absent")

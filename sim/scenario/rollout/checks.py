@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from sim.errors import Problem
 from sim.scenario.files import is_model_file, missing_file
 from sim.scenario.known import near
+from sim.scenario.radio_choice import radio_problems
 from sim.scenario.raw import Raw
 from sim.scenario.study import StudyContext
 
@@ -18,6 +19,8 @@ def check_rollout(context: StudyContext) -> Iterable[Problem]:
     name = source.text()
     if name and known is not None and name not in known and not is_model_file(name):
         yield context.places.problem(source.path, f"unknown model {name!r}; {near(name, known)}")
+    radio = rollout.get("devices").get("radio")
+    yield from radio_problems(radio.value, context.places, radio.path)
     for key in ("old", "new"):
         file = rollout.get("update").get(key)
         text = file.text()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from device_models.catalog.catalog import load_device
 from device_models.dvfs import OperatingTable
+from device_models.figure import Figure
 from device_models.power import capacitance_from_power, dynamic_w, idle_w, leakage_w, memory_w, running_w
 from device_models.spec import DvfsDomain, MemorySpec, UnitPower
 
@@ -25,6 +28,10 @@ def test_leakage_doubles_every_so_many_kelvin_and_follows_the_voltage() -> None:
     assert leakage_w(UNIT, 25) == pytest.approx(0.1, rel=1e-12)
     assert leakage_w(UNIT, 75) == pytest.approx(0.4, rel=1e-12)
     assert leakage_w(UNIT, 25, 0.5, 1.0) == pytest.approx(0.05, rel=1e-12)
+
+
+def test_leakage_of_what_has_run_away_is_a_number() -> None:
+    assert math.isfinite(leakage_w(UNIT.model_copy(update={"leakage_doubling_k": Figure(0.01)}), 1e6))
 
 
 def test_running_and_idle_power_contain_the_leakage() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from device_models.catalog.catalog import load_device
 from sim.cli.main import main
+from sim.errors import EdgesimError
 from sim.experiment.federated.code_rates import code_rates
 from sim.experiment.federated.draw_population import group_kinds
 from sim.experiment.federated.study import FederatedExperiment, prepare_federated
@@ -238,3 +239,21 @@ def test_the_keyboard_holds_its_budgets_and_over_selection_costs_what_it_throws_
 def test_the_index_tells_of_every_shipped_study():
     index = (SCENARIOS / "README.md").read_text(encoding="utf-8")
     assert set(SHIPPED) <= set(re.findall(r"\[(\w+)\.yaml\]", index))
+
+
+def test_masked_updates_are_rounded_to_the_bits_that_are_sent():
+    """int8 under masks: 8 bits an element and the carry of the sum, nothing else; the server unpacks one sum instead of every answer."""
+    plain, eight = (
+        prepared("federated.secure_aggregation={group: 50, bits: 8}").costs,
+        prepared("federated.secure_aggregation={group: 50}", "federated.compression=int8").costs,
+    )
+    assert eight.wire == plain.wire and eight.client_work == plain.client_work
+    extra = (2 * 50 * 256 + (5 * 50 - 4) * 256) / 8 / 2
+    assert eight.wire.upload_bytes == pytest.approx(eight.elements * 14 / 8 + extra)  # 50 x 255 needs 14 bits
+    unmasked = prepared("federated.compression=int8").costs
+    assert unmasked.server_work(50, 50).operations - prepared().costs.server_work(50, 50).operations == pytest.approx(50 * unmasked.elements)
+
+
+def test_a_rule_that_looks_at_single_answers_does_not_go_with_masks():
+    with pytest.raises(EdgesimError, match="trimmed_mean looks at single answers"):
+        prepared("federated.secure_aggregation={}", "federated.aggregation=trimmed_mean")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -177,6 +179,26 @@ def test_a_model_that_does_not_run_in_batches_says_what_to_do():
         ("count: 2}", "count: 2, hand_overs: [{at: 0 s, to: gatewya}]}", "fleet.devices.camera.hand_overs.0.to: no link leads from 'camera' to 'gatewya'"),
         ("count: 2}", "count: 2, hand_overs: [{at: 0 s, to: gateway}, {at: 5 s, to: lone}]}", "no way leads by 'lone' to server 'edge'"),
         ("count: 2}", "count: 2, hand_overs: [{at: 0 s, to: gateway, outage: 2 s, every: 1 s}]}", "nothing would ever pass"),
+        (
+            "count: 2}",
+            "count: 2, roaming: {nodes: [gateway, gatewya], dwell: 5 s}}",
+            "fleet.devices.camera.roaming.nodes.1: no link leads from 'camera' to 'gatewya'",
+        ),
+        ("count: 2}", "count: 2, roaming: {nodes: [gateway], dwell: 5 s}}", "fleet.devices.camera.roaming.nodes"),
+        ("count: 2}", "count: 2, roaming: {nodes: [gateway, lone], dwell: 5 s}}", "no way leads by 'lone' to server 'edge'"),
+        ("count: 2}", "count: 2, roaming: {nodes: [gateway, gateway], dwell: 5 s}}", "more than once"),
+        ("count: 2}", "count: 2, roaming: {nodes: [gateway, lone], dwell: 5 s, outage: 5 s}}", "is not shorter than the stay"),
+        ("count: 2}", "count: 2, hand_overs: [{at: 5 s, to: gateway}], roaming: {nodes: [gateway, lone], dwell: 5 s}}", "take out one of them"),
+        ("count: 2}", "count: 2, ambient: 25}", "ambient"),
+        ("count: 2}", "count: 2, radio: wifi_pixel}", "unknown radio 'wifi_pixel'; did you mean 'wifi_pixel_6'?"),
+        (
+            "count: 2}",
+            "count: 2, radio: {base: wifi_pixel_6, tail: [{time: -1 s, power: 1 W}]}}",
+            "fleet.devices.camera.radio.tail.0.time: must be at least 0 s",
+        ),
+        ("orin_nano}", "orin_nano, autoscale: {most: 3, low: 90 %, high: 10 %}}", "low (90%) is not below high (10%)"),
+        ("orin_nano}", "orin_nano, replicas: 4, autoscale: {most: 3}}", "3 replicas at most, but 4 are always there"),
+        ("deadline: 1 s", "cuts: {bits: 0}", "fleet.tasks.look.cuts.bits: must be at least 1, got 0"),
         ("count: 2}", "count: 2}, edge: {device: stm32h7a3}", "fleet.servers.edge: 'edge' is a group of devices already"),
         ("duration: 20 s\n", "duration: 20 s\n  warmup: 30 s\n", "30 s is not before the end of the run (20 s)"),
         ("between: [gateway, edge]", "between: [other, edge]", "no link leads from 'camera' to a server"),
@@ -216,3 +238,69 @@ def test_offloading_policies_are_listed_with_their_tunables(capsys):
     assert main(["policies", "threshold"]) == 0
     shown = capsys.readouterr().out
     assert "offloading policy" in shown and "bandwidth:" in shown and "wait:" in shown
+
+
+HOT = (*PI[:1], "fleet.models.net.source=resnet50", "fleet.duration=10 min", "fleet.tasks.look.arrival.rate=20 Hz", "fleet.devices.camera.full=true")
+LEAKY = "fleet.devices.camera.device={base: raspberry_pi_4, units: {cpu: {power: {leakage: 3 W}}}, thermal: {trips: []}}"
+
+
+def test_heat_that_runs_away_ends_the_run_and_makes_it_invalid(tmp_path, capsys):
+    (tmp_path / "fleet.yaml").write_text(FLEET, encoding="utf-8")
+    changes = [part for change in (*HOT, LEAKY, "fleet.devices.camera.ambient=60 degC") for part in ("--set", change)]
+    assert main(["run", str(tmp_path / "fleet.yaml"), *changes, "--json", str(tmp_path / "r.json")]) == 1
+    page, data = capsys.readouterr().out, json.loads((tmp_path / "r.json").read_text())
+    assert "INVALID" in page and "thermal runaway of soc of a device of camera after" in page
+    assert not data["valid"] and data["budgets"][0]["name"] == "thermal_runaway"
+    found, metrics = data["metrics"]["runaway"], data["metrics"]
+    assert found["gain"]["value"] >= 1.0 and found["time"]["value"] == metrics["simulated"]["value"] < 600.0
+    assert metrics["tasks"]["look"]["answered"]["value"] > 100 and metrics["groups"]["camera"]["peak"]["value"] > 100.0
+
+
+def test_the_air_around_a_group_is_that_of_its_devices():
+    """In full they throttle sooner; a table, which knows no history, has the leakage alone. Other groups of the same device keep theirs."""
+    throttled = {}
+    for degrees in (25, 45):
+        metrics = measure_fleet(prepared(FLEET, *HOT, PI[1], f"fleet.devices.camera.ambient={degrees} degC").run())
+        throttled[degrees] = metrics.tasks["look"].answered_count
+    assert throttled[45] < 0.95 * throttled[25]
+    text = FLEET.replace("count: 2}", "count: 2, ambient: 60 degC}, other: {device: stm32h7a3}")
+    groups = {group.name: group for group in prepared(text, PI[0], PI[1], "fleet.devices.other.device=raspberry_pi_4").groups}
+    assert groups["camera"].idle_w > groups["other"].idle_w
+    assert prepared(FLEET, *PI).groups[0].idle_w == groups["other"].idle_w
+
+
+ROAMING = FLEET.replace("count: 2}", "count: 40, roaming: {nodes: [gateway, mast], dwell: 10 s, kind: even, outage: 100 ms}}").replace(
+    "  tasks:", "    slow: {between: [camera, mast], up: 20 Mbit/s}\n    far: {between: [mast, edge], up: 1 Gbit/s}\n  tasks:"
+)
+
+
+def test_devices_move_each_by_itself():
+    result = prepared(ROAMING, "fleet.tasks.look.policy=remote", "fleet.duration=200 s").run()
+    group = measure_fleet(result).groups["camera"]
+    assert group.hand_overs_count == pytest.approx(40 * 20, abs=40)
+    columns = result.world.log.columns()
+    taken, device = columns["up_s"], columns["device"]
+    quick, slow = 50e3 * 8 / 40e6, 50e3 * 8 / 20e6
+    alone = np.array([np.abs(taken - one).min() for one in (quick + 0.003, slow)])
+    assert alone.max() < 2e-3  # some are sent by one link, some by the other
+    means = np.array([taken[device == number].mean() for number in range(40)])
+    assert means.std() < 0.5 * means.mean()  # over many stays every device has had both
+
+
+def test_stays_by_chance_are_exponential_and_begin_anywhere():
+    experiment = prepared(
+        ROAMING,
+        "fleet.tasks.look.policy=remote",
+        "fleet.duration=2000 s",
+        "fleet.tasks.look.arrival.rate=0.05 Hz",
+        "fleet.devices.camera.roaming.kind=exponential",
+    )
+    moves = np.array([device.access.moved for device in experiment.run().world.devices["camera"]])
+    assert moves.mean() == pytest.approx(200, rel=0.05) and moves.std() == pytest.approx(np.sqrt(200), rel=0.35)  # a Poisson process
+
+
+def test_the_page_tells_of_tasks_that_were_never_answered(tmp_path, capsys):
+    (tmp_path / "fleet.yaml").write_text(FLEET.replace("policy: local", "policy: remote"), encoding="utf-8")
+    for rate, said in (("400 kbit/s", "unanswered at the end"), ("1 bit/s", "nothing was answered; 40 tasks under way at the end")):
+        assert main(["run", str(tmp_path / "fleet.yaml"), "--set", f"fleet.links.wifi.up={rate}"]) == 0
+        assert said in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import numpy as np
@@ -117,6 +118,10 @@ def test_out_writes_a_folder(tmp_path):
     (tmp_path / "fleet.yaml").write_text(FLEET, encoding="utf-8")
     assert main(["run", str(tmp_path / "fleet.yaml"), "--out", str(tmp_path / "out"), "--quiet"]) == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"result.json", "study.json", "summary.txt", "tasks.csv"}
+    rows = list(csv.DictReader((tmp_path / "out" / "tasks.csv").open(encoding="utf-8")))
+    first, data = rows[0], json.loads((tmp_path / "out" / "result.json").read_text())
+    assert (first["task"], first["way"], first["status"], first["exit"]) == ("look", "edge", "done", "") and float(first["end_s"]) > float(first["arrival_s"])
+    assert len(rows) == data["metrics"]["finished"]["value"]
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ def test_the_page_fits(tmp_path, capsys, monkeypatch, width):
         ("share: 10 %,", "share: 100 %,", "each share must be larger than the one before"),
         ("size: 10 MB", "update: {kind: patch, old: a, new: b}", "no file"),
         ("size: 10 MB", "model: {source: mobilnet_v2}", "unknown model 'mobilnet_v2'; did you mean"),
+        ("count: 200", "count: 200, radio: wifi", "unknown radio 'wifi'"),
         ("count: 200", "count: 0", "must be at least 1"),
         ("bandwidth: 80 Mbit/s", "bandwidth: 0 Mbit/s", "bandwidth"),
     ],
@@ -90,3 +91,14 @@ def test_mistakes_are_at_their_line(tmp_path, capsys, old, new, said):
     assert run(tmp_path, ROLLOUT.replace(old, new)) == 2
     error = capsys.readouterr().err
     assert said in error and "study.yaml:" in error and "Traceback" not in error
+
+
+def test_roll_outs_are_compared(tmp_path, capsys):
+    (tmp_path / "study.yaml").write_text(ROLLOUT.replace("duration: 2 h", "duration: 3 h"), encoding="utf-8")
+    asked = ["compare", str(tmp_path / "study.yaml"), "--each", "rollout.server.bandwidth=80 Mbit/s,40 Mbit/s"]
+    assert main([*asked, "--json"]) == 0
+    rows = {row["metric"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["time_to_99"]["b"] - rows["time_to_99"]["a"] == pytest.approx(180, abs=16)  # of 1800 MB at half the rate
+    assert main(asked) == 0
+    page = capsys.readouterr().out
+    assert "2 GB" in page and "3 h" in page and "iB" not in page

@@ -17,7 +17,7 @@ from sim.fleet.federated.pool import Pool
 from sim.fleet.federated.secure_aggregation import masked, sum_bits, unmasking_work
 from sim.fleet.federated.sessions import ChargingWindow, charge_after, is_open, remaining_s
 from sim.fleet.federated.training_time import TrainingTimes
-from sim.fleet.federated.transfer import max_min, transfer_ends
+from sim.fleet.federated.transfer import transfer_ends
 from sim.scenario.federated.model import UpdateCompression
 
 # ---- windows
@@ -61,11 +61,6 @@ def test_a_charge_over_many_days_is_that_of_day_after_day(charge_j, begin_s, las
 # ---- links
 
 
-@given(st.lists(st.floats(0.1, 100), min_size=1, max_size=20), st.floats(0.1, 500))
-def test_rates_are_max_min_fair(limits, capacity):
-    assert max_min(np.array(limits), capacity) == pytest.approx(max_min_rates([capacity], [(0,)] * len(limits), limits, [1] * len(limits)))
-
-
 def _fluid(begin_s, size, limits, capacity, stop_s):
     """The same flows one event after the other, with rates of the general solver."""
     left, ends, now_s = [size] * len(limits), [np.inf] * len(limits), 0.0
@@ -98,6 +93,18 @@ def test_shared_transfers_are_those_of_a_fluid_simulation(flows, capacity):
         np.where(close, 0, np.where(np.isfinite(expected_s), expected_s, -1)), rel=1e-6
     )
     assert carried == pytest.approx(moved, rel=1e-5, abs=1e-5)
+
+
+def test_many_flows_on_a_narrow_link_carry_what_it_can():
+    """A link that is full from the first to the last byte takes the time of all bytes, whatever flows come, go, are slow or give up."""
+    rng = np.random.default_rng(2)
+    limits = np.exp(rng.normal(0, 2, 3000))
+    ends_s, carried = transfer_ends(np.zeros(3000), 7.0, limits, 0.05 * limits.sum(), np.where(rng.random(3000) < 0.2, 30 * rng.random(3000), np.inf))
+    gone = np.isinf(ends_s)
+    assert 0.1 < gone.mean() < 0.25 and (carried[~gone] == 7.0).all() and (carried[gone] < 7.0).all()
+    busy_s = carried.sum() / (0.05 * limits.sum())
+    assert busy_s <= ends_s[~gone].max() and (ends_s[~gone] >= 7.0 / limits[~gone] * (1 - 1e-9)).all()
+    assert np.sort(ends_s[~gone])[int(0.5 * (~gone).sum())] < busy_s
 
 
 def test_a_wide_link_changes_nothing():

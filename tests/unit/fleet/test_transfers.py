@@ -49,14 +49,14 @@ def test_with_a_rate_of_its_own_a_device_sends_one_thing_after_the_other():
 def test_a_hand_over_pauses_what_is_under_way_and_goes_on_by_the_new_way():
     """600 of 1000 bytes at 1000 B/s, half a second of nothing, the rest at 500 B/s, first shared."""
     clock, moving, access, device = transfers(FAST, [Move(0.6, {"edge": SLOW}, 0.5)])
-    clock.at(0.6, SWITCHES, lambda _: moving.move(access, access.group.moves[0]))
+    clock.at(0.6, SWITCHES, lambda _: moving.move(access, access.group.moves[0].paths, access.group.moves[0].outage_s))
     assert ends_of(clock, moving, device, [(0.0, 1000.0), (0.8, 100.0)]) == pytest.approx([0.6 + 0.5 + 0.4 + 300 / 500, 1.1 + 0.4])
     assert moving.network.links[0].carried_bytes == pytest.approx(600.0) and moving.network.links[1].carried_bytes == pytest.approx(500.0)
 
 
 def test_energy_per_byte_is_spent_once_over_a_hand_over():
     clock, moving, access, device = transfers(FAST, [Move(0.6, {"edge": SLOW}, 0.5)], radio=RADIO)
-    clock.at(0.6, SWITCHES, lambda _: moving.move(access, access.group.moves[0]))
+    clock.at(0.6, SWITCHES, lambda _: moving.move(access, access.group.moves[0].paths, access.group.moves[0].outage_s))
     (end_s,) = ends_of(clock, moving, device, [(0.0, 1000.0)])
     device.radio.close(1000.0)
     assert device.radio.joules["send"] == pytest.approx(end_s * float(RADIO.send_w) + 1000 * float(RADIO.send_j_per_byte))
@@ -179,3 +179,23 @@ def test_a_full_batch_of_one_kind_does_not_wait_behind_another_that_is_not_full(
     assert [number for number, _ in ends] == [1, 2, 0]
     assert [end_s for _, end_s in ends] == pytest.approx([0.12, 0.12, 1.1])
     assert server.batches == 2 and server.wait_s == pytest.approx(0.01 + 0.0 + 1.0)
+
+
+def test_seconds_by_cause_add_up_whenever_a_task_is_given_up():
+    """Time-outs in every phase: on the device, sending, between the last byte and the server, at the server, receiving."""
+    path = Path((0,), (0,), 0.05, jitter_s=0.02)
+    ways = (Way("", "", Near(0.2, 0.1)), Way("edge", "middle", Near(0.03, 0.02), 2e4, 2e4, ServedWork((0.06,), (0.1,))))
+    seen = set()
+    for timeout_s in np.linspace(0.01, 0.35, 35):
+        clock = Clock()
+        network = Network(clock, [Link("one", 5e5)])
+        group = Group("phones", 4, 0.0, None, paths={"edge": path})
+        kind = TaskKind("detect", "phones", ways, Periodic.model_validate({"rate": "1 Hz"}), "bandit", {}, 1.0, float(timeout_s))
+        world = Offloading(clock, network, {"edge": Server(clock, ServerPlan("edge"), np.random.default_rng(3))}, [group], [kind], seed=1)
+        world.start(20.0)
+        clock.run_until(30.0)
+        rows = world.log.columns()
+        causes = rows["near_s"] + rows["up_s"] + rows["far_s"] + rows["down_s"]
+        assert causes == pytest.approx(rows["end_s"] - rows["arrival_s"], abs=1e-9)
+        seen |= set(rows["status"].tolist())
+    assert seen == {TaskStatus.DONE, TaskStatus.FELL_BACK}

@@ -95,6 +95,8 @@ def test_kinds_of_rounds(rounds, kind):
         ("  rounds", "  aggregation: {name: trimmed_mean, tunables: {trim: 60 %}}\n  rounds", 10, "60 % is out of range"),
         ("  rounds", "  aggregation: mean\n  rounds", 10, "unknown aggregation rule 'mean'"),
         ("  rounds", "  compression: {kind: top_k, keep: 0 %}\n  rounds", 10, "must be more than 0"),
+        ("up: 5 Mbit/s, down: 20 Mbit/s}", "up: 5 Mbit/s, down: 20 Mbit/s}\n    radio: wifi", 10, "unknown radio 'wifi'"),
+        ("share: 40 %}", "share: 40 %, radio: {base: wifi_pixel_6, send_power: -1 W}}", 7, "must be at least 0 W"),
         ("  rounds", "  compression: zip\n  rounds", 10, "'zip' is not one of none, int8, top_k, sketch"),
         ("  rounds", "  secure_aggregation: {group: 1}\n  rounds", 10, "must be at least 2"),
         ("  rounds", "  server: {device: edge_servre}\n  rounds", 10, "did you mean 'edge_server'"),
@@ -115,3 +117,17 @@ def test_all_mistakes_are_shown_at_once():
     text = changed("share: 40 %", "share: 30 %").replace("pixel_6,", "pixel_66,").replace("clients: 10", "clients: 5000, deadline: 0 s")
     text = text.replace("up: 5 Mbit/s", "up: 5 parsecs").replace(", training: {batch: 8}", "") + "  selection: orot\n"
     assert set(mistakes(text)) == {3, 6, 7, 9, 10, 11}
+
+
+@pytest.mark.parametrize(
+    ("added", "rounds", "what"),
+    [
+        ("compression: top_k", "{number: 3, clients: 10}", "top_k does not go with secure_aggregation"),
+        ("compression: {kind: sketch, rows: 3}", "{number: 3, clients: 10}", "sketch does not go with secure_aggregation"),
+        ("compression: int8", "{number: 3, clients: 10}", "leave bits out"),
+        ("compression: none", "{kind: asynchronous, number: 3, buffer: 5, concurrency: 10}", "take synchronous rounds"),
+    ],
+)
+def test_masks_hide_single_updates(added, rounds, what):
+    found = mistakes(changed("rounds: {number: 3, clients: 10}", f"secure_aggregation: {{bits: 16}}\n  {added}\n  rounds: {rounds}"))
+    assert len(found) == 1 and what in " ".join(next(iter(found.values())))

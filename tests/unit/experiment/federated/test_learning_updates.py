@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from sim.experiment.federated.learning_updates import Sender, clipped, largest, quantized, sketched
+from sim.experiment.federated.learning_updates import Sender, clipped, largest, masked_sums, quantized, sketched
 from sim.scenario.federated.model import UpdateCompression
 
 ROWS = arrays(np.float64, array_shapes(min_dims=2, max_dims=2, max_side=12), elements=st.floats(-1e6, 1e6))
@@ -85,3 +85,16 @@ def test_a_sketch_with_more_columns_is_better():
     updates = np.random.default_rng(2).standard_normal((4, 300))
     errors = [np.linalg.norm(sketched(updates, 5, columns, np.random.default_rng(3)) - updates) for columns in (30, 300, 30_000)]
     assert errors[0] > 2 * errors[1] > 4 * errors[2]
+
+
+def test_what_masks_add_up_is_whole_steps_of_a_common_range():
+    """The weighted sum that the server reads is a whole number of steps, no further than half a step for each answer from the exact one."""
+    rng = np.random.default_rng(4)
+    updates, weights = rng.standard_normal((7, 30)), rng.integers(1, 20, 7).astype(float)
+    for bits in (4, 8, 16):
+        summed = (weights / weights.max()) @ masked_sums(updates, weights, bits)
+        exact = (weights / weights.max()) @ updates
+        step = np.abs(updates * (weights / weights.max())[:, None]).max() / (2 ** (bits - 1) - 1)
+        assert np.abs(summed / step - np.rint(summed / step)).max() < 1e-6
+        assert 0 < np.abs(summed - exact).max() <= 3.5 * step
+    assert (masked_sums(np.zeros((3, 4)), np.ones(3), 8) == 0).all()

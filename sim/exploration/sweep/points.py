@@ -1,0 +1,122 @@
+"""The points of a sweep, drawn one by one: all combinations of its axes, or samples of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from sim.errors import EdgesimError
+from sim.exploration.point import Point
+from sim.scenario.sweep import SampleUse, Sweep
+from sim.scenario.sweep_axis import SweepAxis
+
+Changes = tuple[tuple[str, Any], ...]
+_CHUNK = 4096  # samples drawn at once
+
+
+def sweep_points(sweep: Sweep, seed: int) -> Iterator[Point]:
+    """In their order; the last axis changes fastest, replications of one combination follow each other. ``seed``: the scenario's own.
+
+    Raises EdgesimError for a condition that cannot be worked out, or samples that need SciPy where it is missing.
+    """
+    position = 0
+    for changes in combinations(sweep):
+        for extra in range(sweep.replications):
+            yield Point(position, changes if sweep.replications == 1 else (*changes, ("seed", seed + extra)))
+            position += 1
+
+
+def combinations(sweep: Sweep) -> Iterator[Changes]:
+    """Those that are wanted, without replications. Raises EdgesimError."""
+    for changes in _grid(sweep) if sweep.sample is None else _sampled(sweep, sweep.sample):
+        values = dict(changes)
+        try:
+            if all(one.holds(values) for one in sweep.where):
+                yield changes
+        except ValueError as error:
+            raise EdgesimError(f"sweep.where: {error}") from None
+
+
+def count_points(sweep: Sweep) -> int:
+    """How many there are. Counted one by one where there are conditions. Raises EdgesimError."""
+    if sweep.where:
+        return sum(1 for _ in combinations(sweep)) * sweep.replications
+    if sweep.sample is not None:
+        return sweep.sample.points * sweep.replications
+    return prod(_length(sweep.axes, group) for group in sweep.groups) * sweep.replications
+
+
+def probes(sweep: Sweep) -> Iterator[tuple[str, Changes]]:
+    """Combinations in which every value of every axis stands once (of long ordered axes some), with the axis that is tried; wanted or not."""
+    first = {axis.path: axis.probes()[0] for axis in sweep.axes}
+    yield "", tuple(first.items())
+    for group in sweep.groups:
+        members = [sweep.axes[position] for position in group]
+        for row in list(zip(*(axis.probes() for axis in members), strict=False))[1:]:
+            yield members[0].path, tuple({**first, **dict(zip((axis.path for axis in members), row, strict=True))}.items())
+
+
+def _length(axes: Sequence[SweepAxis], group: Sequence[int]) -> int:
+    values = axes[group[0]].values
+    assert values is not None  # a grid has no spans
+    return len(values)
+
+
+def _grid(sweep: Sweep) -> Iterator[Changes]:
+    lengths = [_length(sweep.axes, group) for group in sweep.groups]
+    for number in range(prod(lengths)):
+        indices = []
+        for length in reversed(lengths):
+            number, index = divmod(number, length)
+            indices.append(index)
+        yield _changes(sweep, [(index + 0.5) / length for index, length in zip(reversed(indices), lengths, strict=True)])
+
+
+def _sampled(sweep: Sweep, sample: SampleUse) -> Iterator[Changes]:
+    for shares in _SAMPLES[sample.kind](len(sweep.groups), sample):
+        for row in shares.tolist():
+            yield _changes(sweep, row)
+
+
+def _changes(sweep: Sweep, shares: Sequence[float]) -> Changes:
+    """The axes' values at shares of the groups, in the order of the axes."""
+    found: dict[int, tuple[str, Any]] = {}
+    for group, share in zip(sweep.groups, shares, strict=True):
+        for position in group:
+            axis = sweep.axes[position]
+            found[position] = (axis.path, axis.value(share))
+    return tuple(found[position] for position in range(len(sweep.axes)))
+
+
+def _random(dimensions: int, sample: SampleUse) -> Iterator[np.ndarray]:
+    random = np.random.default_rng(sample.seed)
+    for begun in range(0, sample.points, _CHUNK):
+        yield random.random((min(_CHUNK, sample.points - begun), dimensions))
+
+
+def _latin_hypercube(dimensions: int, sample: SampleUse) -> Iterator[np.ndarray]:
+    yield np.asarray(_quasi_random().LatinHypercube(dimensions, seed=sample.seed).random(sample.points))
+
+
+def _sobol(dimensions: int, sample: SampleUse) -> Iterator[np.ndarray]:
+    import warnings
+
+    engine = _quasi_random().Sobol(dimensions, scramble=True, seed=sample.seed)
+    for begun in range(0, sample.points, _CHUNK):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of numbers of points that are no power of two: a user may want them
+            yield np.asarray(engine.random(min(_CHUNK, sample.points - begun)))
+
+
+def _quasi_random() -> Any:
+    try:
+        from scipy.stats import qmc
+    except ImportError:
+        raise EdgesimError("sweep.sample: latin_hypercube and sobol need scipy; install it with: pip install 'edgesim[statistics]'") from None
+    return qmc
+
+
+_SAMPLES = {"random": _random, "latin_hypercube": _latin_hypercube, "sobol": _sobol}

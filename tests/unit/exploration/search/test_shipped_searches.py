@@ -1,0 +1,49 @@
+"""The shipped scenarios that search architectures, through the driver: what they need is there, and devices get subnets of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sim.experiment.names import known_names
+from sim.exploration.search.driver import Search, Trial
+from sim.exploration.search.prepare import prepared
+from sim.exploration.search.samplers import SamplerPlan, sampler_named
+from sim.scenario.loading import load_scenario, read_source
+
+SCENARIOS = Path(__file__).resolve().parents[4] / "scenarios"
+
+
+def searched(name: str, trials: int, *overrides: str) -> list[Trial]:
+    path = SCENARIOS / f"{name}.yaml"
+    found = prepared(load_scenario(path, overrides=overrides, known=known_names()), read_source(path, overrides).data)
+    plan = SamplerPlan(space=found.space, objectives=len(found.goals.objectives), generation=found.generation, seed=5)
+    search = Search(found.space, found.goals, sampler_named("random", plan), lambda points: [found.evaluate(point) for point in points], found.generation, 5)
+    search.go(trials)
+    return search.trials
+
+
+def best(trials: list[Trial]) -> Trial:
+    """The most accurate one that holds the budgets."""
+    return max((trial for trial in trials if trial.judged.is_feasible), key=lambda trial: trial.judged.values[0] or 0.0)
+
+
+def test_each_device_gets_its_own_subnet_within_the_same_latency() -> None:
+    """The same forty subnets on two boards: the quicker one has time for a better subnet, which is too slow for the other."""
+    slow, quick = (searched("subnets_for_a_device", 40, f"device={device}") for device in ("raspberry_pi_4", "raspberry_pi_5"))
+    assert [trial.outcome.point for trial in slow] == [trial.outcome.point for trial in quick]
+    assert all(trial.outcome.status == "done" and trial.outcome.metrics["accuracy_ratio"] for trial in (*slow, *quick))
+    of_slow, of_quick = best(slow), best(quick)
+    assert of_slow.outcome.point != of_quick.outcome.point
+    assert (of_quick.judged.values[0] or 0) > (of_slow.judged.values[0] or 0) + 0.02
+    assert not slow[of_quick.number].judged.is_feasible
+
+
+def test_digits_are_learnt_in_the_trials() -> None:
+    pytest.importorskip("sklearn")
+    trials = searched("digits_on_a_microcontroller", 8, "search.accuracy.epochs=8", "search.accuracy.seeds=1")
+    assert all(trial.outcome.status == "done" for trial in trials)
+    shares = [float(trial.outcome.metrics["accuracy_ratio"] or 0) for trial in trials]
+    assert max(shares) > 0.9 and max(shares) - min(shares) > 0.03
+    assert "trained once, 8 epochs, judged in int8" in str(trials[0].outcome.metrics["accuracy_basis"])
