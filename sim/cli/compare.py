@@ -17,7 +17,7 @@ NAMES, WITH_BAND = 44, 26  # columns of the metrics' names, and of a value with 
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    what = "a result (--json file or --out folder of edgesim run), or a scenario, which is run; two or more"
+    what = "results (--json files or --out folders of edgesim run), scenarios, which are run, or the files of sweeps; two or more"
     parser.add_argument("results", metavar="RESULT", nargs="+", help=what)
     parser.add_argument("--each", metavar="PATH=VALUE,VALUE...", help="run each scenario once with each value, such as device=pixel_6,raspberry_pi_5")
     parser.add_argument("--seeds", type=int, metavar="N", help="run each scenario with N seeds and say which differences are more than chance")
@@ -29,10 +29,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from sim.cli.compare_results import each_change, same_kind, wanted
     from sim.cli.compare_seeds import compare_over_seeds
+    from sim.cli.compare_sweeps import compare_sweeps, is_store
     from sim.errors import EdgesimError
 
     if args.seeds is not None and args.seeds < 2:
         raise EdgesimError(f"--seeds {args.seeds}: at least 2, or chance cannot be told from difference")
+    stores = [is_store(text) for text in args.results]
+    if all(stores):
+        return compare_sweeps(args.results, args)
+    if any(stores):
+        raise EdgesimError("a results file of a sweep is compared with others of its kind")
     changes = each_change(args.each) if args.each else ("",)
     count = len(args.results) * len(changes)
     if not 2 <= count <= len(LETTERS):

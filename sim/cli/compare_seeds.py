@@ -8,20 +8,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from sim.cli.compare_rows import LETTERS, paired, print_heads, written
+
 if TYPE_CHECKING:
     from sim.report.significance import Difference
 
 SIGNIFICANT = 0.05
 WIDE = 100  # columns from which on means have their intervals beside them
 HOW = """\
-Means over {seeds} seeds, the same for all; differences are taken seed by seed, intervals and p by
+Means over {runs} seeds, the same for all; differences are taken seed by seed, intervals and p by
 Student's t for pairs. p: how likely a difference as large would be by chance alone, corrected for
 the {metrics} differences that depend on it (Holm); * below {limit}."""
 
 
 @dataclass(frozen=True)
-class SeedRow:
-    """A metric of every scenario over the seeds, and how each but the first differs from the first; ``p_values`` are corrected."""
+class PairedRow:
+    """A metric of every scenario over what they are paired by, and how each but the first differs from the first; ``p_values`` are corrected."""
 
     metric: str
     unit: str
@@ -48,38 +50,43 @@ def compare_over_seeds(asked: Sequence[tuple[str, str]], args: argparse.Namespac
     same_kind([of_scenario[0] for of_scenario in runs])
     rows = seed_rows(runs, args.all)
     if args.json:
-        print(json.dumps([_data(row) for row in rows], indent=1))
+        print(json.dumps([row_data(row) for row in rows], indent=1))
     else:
-        _print(runs, rows)
+        print_heads([of_scenario[0] for of_scenario in runs])
+        print_rows(rows, HOW, runs=args.seeds)
     return 0
 
 
-def seed_rows(runs: Sequence[Sequence[dict[str, Any]]], every: bool) -> list[SeedRow]:
+def seed_rows(runs: Sequence[Sequence[dict[str, Any]]], every: bool) -> list[PairedRow]:
     """``runs``: by scenario, then by seed. Metrics that some run does not have are left out: there is nothing to pair."""
-    from sim.cli.compare_rows import paired
-    from sim.report.significance import holm, paired_difference
+    from sim.report.significance import paired_difference
 
     seeds = len(runs[0])
     flat = paired([data for of_scenario in runs for data in of_scenario], every)
-    rows: list[SeedRow] = []
+    rows: list[PairedRow] = []
     for metric, found, unit in flat:
         numbers = [value for value in found if value is not None]
         if len(numbers) < len(found):
             continue
         values = [numbers[at : at + seeds] for at in range(0, len(numbers), seeds)]
-        rows.append(SeedRow(metric, unit, values, [paired_difference(values[0], other) for other in values[1:]], []))
-    # what no seed changes is not left to chance, and counts for no correction
-    corrected = iter(holm([found.p_value for row in rows for found in row.differences if _varies(found)]))
-    return [replace(row, p_values=[next(corrected) if _varies(found) else found.p_value for found in row.differences]) for row in rows]
+        rows.append(PairedRow(metric, unit, values, [paired_difference(values[0], other) for other in values[1:]], []))
+    return corrected(rows)
+
+
+def corrected(rows: Sequence[PairedRow]) -> list[PairedRow]:
+    """With p-values corrected for being many. What no seed changes is not left to chance, and counts for no correction."""
+    from sim.report.significance import holm
+
+    p_values = iter(holm([found.p_value for row in rows for found in row.differences if _varies(found)]))
+    return [replace(row, p_values=[next(p_values) if _varies(found) else found.p_value for found in row.differences]) for row in rows]
 
 
 def _varies(found: Difference) -> bool:
     return found.low < found.high
 
 
-def _data(row: SeedRow) -> dict[str, Any]:
-    from sim.cli.compare_rows import LETTERS
-
+def row_data(row: PairedRow) -> dict[str, Any]:
+    """Plain data of a row."""
     letters = LETTERS.lower()
     differences = {
         letter: {"mean": found.mean, "low": found.low, "high": found.high, "p_value": found.p_value, "p_value_corrected": corrected}
@@ -88,32 +95,30 @@ def _data(row: SeedRow) -> dict[str, Any]:
     return {"metric": row.metric, "unit": row.unit, "values": dict(zip(letters, row.values, strict=False)), "differences_from_a": differences}
 
 
-def _print(runs: Sequence[Sequence[dict[str, Any]]], rows: Sequence[SeedRow]) -> None:
+def print_rows(rows: Sequence[PairedRow], how: str, **facts: object) -> None:
+    """A table for each scenario but the first, and ``how`` they were made, with ``facts``, ``metrics`` and ``limit`` filled in."""
     import sys
 
-    from sim.cli.compare_rows import LETTERS, print_heads
     from sim.cli.table import print_table
     from sim.report.console import report_width
 
-    print_heads([of_scenario[0] for of_scenario in runs])
-    for at, letter in enumerate(LETTERS[1 : len(runs)]):
+    for at in range(len(rows[0].differences) if rows else 0):
+        letter = LETTERS[at + 1]
         shown = [_cells(row, at, report_width(sys.stdout) >= WIDE) for row in rows if not _same(row.differences[at])]
         if shown:
             print_table(["metric", "A", letter, f"{letter} - A", "95 % of it", "p"], shown, right=range(1, 6), flexible=0)
         same = len(rows) - len(shown)
-        print(f"{same} of {len(rows)} metrics of {letter} are those of A with every seed" if same else "")
+        print(f"{same} of {len(rows)} metrics of {letter} are those of A every time" if same else "")
         print()
-    print(HOW.format(seeds=len(runs[0]), metrics=sum(_varies(found) for row in rows for found in row.differences), limit=SIGNIFICANT))
+    print(how.format(**facts, metrics=sum(_varies(found) for row in rows for found in row.differences), limit=SIGNIFICANT))
 
 
 def _same(found: Difference) -> bool:
     return found.mean == found.low == found.high == 0 or found.p_value == 1.0
 
 
-def _cells(row: SeedRow, at: int, wide: bool) -> list[str]:
+def _cells(row: PairedRow, at: int, wide: bool) -> list[str]:
     """Metric, both means, and their difference: as a share of A where that has a zero that means something."""
-    from sim.cli.compare_rows import written
-
     found, base = row.differences[at], sum(row.values[0]) / len(row.values[0])
     sides = [_mean_text(values, row.unit, wide) for values in (row.values[0], row.values[at + 1])]
     if row.unit == "degC":
@@ -128,7 +133,6 @@ def _cells(row: SeedRow, at: int, wide: bool) -> list[str]:
 
 def _mean_text(values: Sequence[float], unit: str, wide: bool) -> str:
     """The mean, and half its 95 % interval as a share of it where there is room."""
-    from sim.cli.compare_rows import written
     from sim.report.significance import mean_interval
 
     mean, reach = mean_interval(values)
