@@ -17,6 +17,7 @@ COMMANDS = {
     "run": "simulate a scenario, show what happened, judge it by its budgets",
     "profile": "a model on a device, operator by operator: unit, time, bound, bytes, energy",
     "validate": "check scenario files and print every mistake",
+    "report": "a run or a sweep as an interactive page: one HTML file, nothing to install",
     "compare": "two runs side by side",
     "optimize": "techniques tried on a scenario, what each one buys, and the winning scenario",
     "sweep": "a scenario at every point of its axes: best, Pareto front, what each axis does",

@@ -111,7 +111,7 @@ def _evaluated(ready: Ready, store: Store, before: set[str], args: argparse.Name
             told(outcome)
 
         try:
-            return run_points(islice(missing, count), ready.evaluate, engine, done)
+            return run_points(islice(missing, count), ready.evaluate, engine, done, expected=count)
         except KeyboardInterrupt:
             if args.out is not None:
                 print(f"interrupted; what has ended is kept in {args.out}: --resume goes on", file=sys.stderr)

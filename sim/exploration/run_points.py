@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from itertools import islice
+from operator import length_hint
 
 from sim.errors import EdgesimError
 from sim.exploration.batches import MOST_POINTS, BatchSizes
@@ -18,6 +19,7 @@ from sim.exploration.point import Point
 
 KILLS = 3  # workers a point may end before it is given up
 _AHEAD = 2  # batches in each worker's hands: the one it works on, and the one it takes next without waiting for us
+_SHARES = 2  # batches for each worker that what is left is divided into, as long as they would not be too long
 _LOOK_S = 1.0
 
 
@@ -60,22 +62,26 @@ def run_points(
     *,
     batch_s: float = 0.0,
     most_batch: int = MOST_POINTS,
+    expected: int | None = None,
 ) -> Totals:
     """Evaluate every point in the engine's workers and call ``done`` here, once for each, in the order in which they end.
 
     ``points`` is drawn from only as workers have room, so it may be without end or depend on what ``done`` has been told. ``evaluate`` is pickled once
     and sent to each worker once. ``batch_s``: seconds of work in one batch, where the engine's own least is to be more; ``most_batch``: points in one.
+    ``expected``: how many points there will be, where ``points`` itself does not say; the last batches are smaller then, so that all workers end together.
     A point on which a worker dies runs again, by itself, after the others, and is given up (status "failed") when it has ended three; what else was under
     way is not blamed.
     An exception of ``done`` or of ``points``, and Ctrl-C, end the run: what ``done`` has been told of is what has been run. The engine stays open for
     the next call and is the caller's to close. Raises EdgesimError where no worker can be had.
     """
-    return _Run(iter(points), Recipe.of(evaluate), engine, done, BatchSizes(max(batch_s, engine.batch_s), most_batch)).through()
+    expected = length_hint(points, 0) if expected is None else expected
+    return _Run(iter(points), Recipe.of(evaluate), engine, done, BatchSizes(max(batch_s, engine.batch_s), most_batch), expected).through()
 
 
 class _Run:
-    def __init__(self, points: Iterator[Point], recipe: Recipe, engine: Engine, done: Callable[[Outcome], None], sizes: BatchSizes) -> None:
+    def __init__(self, points: Iterator[Point], recipe: Recipe, engine: Engine, done: Callable[[Outcome], None], sizes: BatchSizes, expected: int) -> None:
         self._points, self._recipe, self._engine, self._done, self._sizes = points, recipe, engine, done, sizes
+        self._left = expected  # to be drawn; nobody knows where it is 0 or less
         self._again: deque[_Batch] = deque()  # unfinished, and not to blame for it
         # blamed for the death of a worker: last of all, because what kills from outside (a lack of memory, somebody's kill) often comes in bursts
         self._suspects: deque[_Batch] = deque()
@@ -115,12 +121,21 @@ class _Run:
         """What has been begun, new points, suspects, and suspects that have to run alone when all else has landed."""
         if self._again:
             return self._again.popleft()
-        drawn = tuple(islice(self._points, self._sizes.size()))
+        drawn = tuple(islice(self._points, self._size()))
         if drawn:
+            self._left -= len(drawn)
             return _Batch(drawn)
         if self._suspects and (not self._suspects[0].alone or not self._flights):
             return self._suspects.popleft()
         return None
+
+    def _size(self) -> int:
+        """Points of the next batch: half of a fair share of what is left, at most."""
+        size = self._sizes.size()
+        if self._left <= 0:
+            return size
+        workers = sum(lane.width() for lane in self._engine.lanes())
+        return min(size, -(-self._left // (_SHARES * workers)))
 
     def _land(self, flight: _Flight) -> None:
         error = flight.future.exception() if not flight.future.cancelled() else _cancelled()

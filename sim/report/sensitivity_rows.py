@@ -38,27 +38,32 @@ class Measure:
         if change is None:
             return "-"
         if self.dimension == "temperature":
-            return (
-                "0 K"
-                if abs(change) < 0.005
-                else f"{change:+.2f} K"
-                if abs(change) < 0.0995
-                else f"{change:+.2g} K"
-                if abs(change) < 9.95
-                else f"{change:+.0f} K"
-            )
+            return _kelvin(change)
         if self.dimension == "ratio":
             return "0 pt" if abs(change) < 5e-6 else f"{100 * change:+.2g} pt"
         if self.base == 0:
             return ("+" if change > 0 else "") + self.text(change)
-        share = 100 * change / abs(self.base)
-        return "0%" if abs(share) < 0.005 else f"{share:+.0f}%" if abs(share) >= 9.95 else f"{share:+.1f}%" if abs(share) >= 0.095 else f"{share:+.2f}%"
+        return _percent(change / abs(self.base))
 
     def matters(self, change: float) -> bool:
         """Whether a change is worth speaking of."""
         if self.dimension == "temperature":
             return abs(change) >= 0.5
         return abs(change) >= (NEEDS_ATTENTION if self.by_difference or self.base == 0 else NEEDS_ATTENTION * abs(self.base))
+
+
+def _kelvin(change: float) -> str:
+    if abs(change) < 0.0995:
+        return "0 K" if abs(change) < 0.005 else f"{change:+.2f} K"
+    return f"{change:+.2g} K" if abs(change) < 9.95 else f"{change:+.0f} K" if abs(change) < 9999.5 else f"{change:+.0e} K"
+
+
+def _percent(share: float) -> str:
+    """``+12%``, ``-1.2%``, ``+0.01%``; what grows more than tenfold by its factor."""
+    if share >= 9.995:
+        return f"x{1 + share:.3g}" if share < 999 else f"x{1 + share:.0e}"
+    value = 100 * share
+    return "0%" if abs(value) < 0.005 else f"{value:+.0f}%" if abs(value) >= 9.95 else f"{value:+.1f}%" if abs(value) >= 0.095 else f"{value:+.2f}%"
 
 
 @dataclass(frozen=True)

@@ -132,6 +132,8 @@ def _elasticity(value: float | None) -> str:
     """Two digits and a sign: ``-0.87``, ``+1.02``, ``0``."""
     if value is None:
         return "-"
+    if abs(value) >= 999.5:
+        return f"{value:+.0e}"
     return "0" if abs(value) < 0.0005 else f"{value:+.3f}" if abs(value) < 0.0095 else f"{value:+.2f}"
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from math import prod
 from typing import Any
 
-from sim.errors import EdgesimError
+from sim.errors import EdgesimError, Problem
 from sim.exploration.search.architectures import Space, architecture_space
 from sim.scenario.search_axis import SearchAxis, is_architecture, parsed_axis, value_key
 
@@ -127,10 +127,25 @@ def search_space(raw: Mapping[str, Any], models: Mapping[str, Any]) -> SearchSpa
             axes[path] = parsed_axis(path, entry)
     own = [_of_axis(axis, axes) for axis in axes.values()]
     ordered = sorted(own, key=lambda decision: decision.needs is not None)  # stable: conditions come after what they look at
+    _check_clashes(axes, architectures)
     found = SearchSpace((*ordered, *decisions), tuple(architectures))
     if not found.decisions:
         raise EdgesimError("search.space: an empty space: there is nothing to choose")
     return found
+
+
+def _check_clashes(axes: Mapping[str, SearchAxis], architectures: Sequence[Architecture]) -> None:
+    """Raises EdgesimError for axes that change what an architecture writes: one of the two would be lost."""
+    problems = []
+    for one in architectures:
+        written = one.space.changes(one.space.sample(lambda name, values: values[0]), one.model)
+        clashing = [path for path in axes if any(path == other or path.startswith(f"{other}.") or other.startswith(f"{path}.") for other in written)]
+        what = (
+            f"the architectures of models.{one.model} change this too: leave it out, or limit their choices: {{architecture: {one.space.name}, CHOICE: [...]}}"
+        )
+        problems += [Problem(path=f"search.space.{path}", what=what) for path in clashing]
+    if problems:
+        raise EdgesimError(problems)
 
 
 def _of_axis(axis: SearchAxis, axes: Mapping[str, SearchAxis]) -> Decision:

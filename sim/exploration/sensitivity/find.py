@@ -14,7 +14,7 @@ from device_models.provenance import FigureRow, figures
 from device_models.residuals import ANY, ZERO_SHOT, Residuals
 from device_models.spec import DeviceSpec
 from sim.compiler.program import Program
-from sim.errors import EdgesimError
+from sim.errors import EdgesimError, Problem
 from sim.exploration.sensitivity.changes import ChangedDevice
 from sim.exploration.sensitivity.grouping import GROUPS, place_of
 from sim.exploration.sensitivity.parameter import CERTAINTY, Cell, Parameter, Range
@@ -42,7 +42,7 @@ class Found:
         """
         problems = [problem for entry in wanted if (problem := self._problem(entry))]
         if problems:
-            raise EdgesimError(problems[0] if len(problems) == 1 else "; ".join(problems))
+            raise EdgesimError(Problem(what=problem) for problem in problems)
         return tuple(parameter for parameter in self.parameters if not wanted or any(_means(entry, parameter) for entry in wanted))
 
     def _problem(self, entry: str) -> str:

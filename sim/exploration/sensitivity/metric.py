@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from sim.errors import EdgesimError
+from sim.errors import EdgesimError, Problem
 from sim.registry import near_names
 
 # unit at the end of a name -> its dimension; those without a natural zero, or that are shares of one already, are compared by their difference
@@ -56,7 +56,8 @@ def known_metrics(base: Iterable[str], wanted: Sequence[str]) -> tuple[str, ...]
         return tuple(by_name[name] for name in USUAL if name in by_name)
     unknown = [name for name in wanted if _found(name, by_name) is None]
     if unknown:
-        raise EdgesimError("; ".join(f"no metric {name!r}; {near_names(name, {*map(without_unit, known), *ALIASES})}" for name in unknown))
+        names = {*map(without_unit, known), *ALIASES}
+        raise EdgesimError(Problem(what=f"no metric {name!r}; {near_names(name, names)}") for name in unknown)
     return tuple(dict.fromkeys(str(_found(name, by_name)) for name in wanted))
 
 

@@ -28,6 +28,7 @@ SCRIPTS = (
     "time_view.js",
     "timeline_rows.js",
     "timeline.js",
+    "timeline_details.js",
     "time_charts.js",
     "plot.js",
     "summary.js",

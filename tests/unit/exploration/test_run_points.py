@@ -121,6 +121,22 @@ def test_every_point_once_and_batches_that_grow_to_the_time_wanted() -> None:
     assert sizes[0] == 1 and max(sizes) == 50 and totals.busy_s == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_last_batches_are_smaller_where_the_number_of_points_is_known(told: bool) -> None:
+    outcomes: list[Outcome] = []
+    run_points(points(100) if told else list(points(100)), Burn(), scripted(quick, width=2), outcomes.append, batch_s=10.0, expected=100 if told else None)
+    sizes = [len(batch) for batch in _scripts[0].batches]
+    assert positions(outcomes) == list(range(100)) and max(sizes) == 24 and sizes[-4:] == [1, 1, 1, 1]
+
+
+def test_number_of_points_that_is_wrong_does_no_harm() -> None:
+    for expected in (3, 1000):
+        outcomes: list[Outcome] = []
+        run_points(points(60), Burn(), scripted(quick), outcomes.append, batch_s=0.01, expected=expected)
+        assert positions(outcomes) == list(range(60))
+        _scripts.clear()
+
+
 def test_most_points_of_a_batch_are_a_hard_limit() -> None:
     swept(scripted(quick), 50, batch_s=10.0, most_batch=3)
     assert max(len(batch) for batch in _scripts[0].batches) == 3

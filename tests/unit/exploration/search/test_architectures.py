@@ -11,6 +11,7 @@ import pytest
 
 from sim.errors import EdgesimError
 from sim.exploration.search.architectures import ARCHITECTURES, Choice, Space, Value, architecture_space
+from sim.exploration.search.space import search_space
 from sim.frontends.zoo import MODELS, build
 from sim.scenario.loading import LoadedScenario, load_scenario
 
@@ -146,3 +147,12 @@ def test_choices_that_do_not_make_an_architecture_are_all_told() -> None:
     assert "width_1 is 5" in told and "width_2 is chosen where there is no such block" in told and "'wide' is no choice" in told
     with pytest.raises(EdgesimError, match="hidden has not been chosen"):
         space.changes({"width_1": 8}, "net")
+
+
+@pytest.mark.parametrize("path", ["models.net.options.resolution", "models.net.options"])
+def test_an_axis_of_what_the_architectures_write_is_refused(path: str) -> None:
+    space = {"models.net": {"architecture": "once_for_all"}, path: [128, 160]}
+    with pytest.raises(EdgesimError, match=r"architectures of models\.net change this too") as caught:
+        search_space(space, {"net": {"source": "once_for_all"}})
+    assert caught.value.problems[0].path == f"search.space.{path}"
+    assert search_space({"models.net": {"architecture": "once_for_all"}, "models.net.threads": [1, 2]}, {"net": {"source": "once_for_all"}}).count() > 1e21
