@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _SHOWN = 40  # rows on a terminal where nobody has said how many
 _LOOKED_AT = 1000  # rows, to find metrics that repeat others
 _GAP = 2
+_ID = 12  # characters of an id on the screen: enough to name it by
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +76,7 @@ def _list_sweeps(store: Store) -> None:
     rows = []
     for sweep in store.sweeps():
         whole = "?" if sweep.record.points is None else f"{sweep.record.points:,}"
-        rows.append([sweep.record.sweep_id[:12], sweep.record.kind, f"{sweep.ended:,} of {whole}", str(sweep.mistakes), str(sweep.failed)])
+        rows.append([sweep.record.sweep_id[:_ID], sweep.record.kind, f"{sweep.ended:,} of {whole}", str(sweep.mistakes), str(sweep.failed)])
         rows[-1] += [", ".join(sweep.record.axes), sweep.edgesim_version]
     print_table(["sweep", "kind", "points", "mistakes", "failed", "axes", "edgesim"], rows, right=(2, 3, 4), flexible=5)
 
@@ -86,7 +87,7 @@ def _scenario(store: Store, position: int, sweep: str | None) -> str:
 
     rows = store.table(Selection(sweep, ("sweep", "point_id", "status"), where=f"position = {position}")).rows
     if len({row[0] for row in rows}) > 1:
-        raise EdgesimError(f"--scenario {position}: {len(rows)} sweeps have such a point; choose one with --sweep ({', '.join(row[0][:12] for row in rows)})")
+        raise EdgesimError(f"--scenario {position}: {len(rows)} sweeps have such a point; choose one with --sweep ({', '.join(row[0][:_ID] for row in rows)})")
     if not rows:
         raise EdgesimError(f"--scenario {position}: no point at this position has been run")
     if rows[0][2] != "done":
@@ -104,13 +105,14 @@ def _show(store: Store, args: argparse.Namespace) -> None:
         print("no points" + (" satisfy the condition" if args.where else " yet"))
         return
     rows = table.rows[: _SHOWN if args.limit is None else args.limit]
-    order = list(range(len(table.columns))) if args.columns else _worth_showing(table, args.sort)
-    heads = short_names([table.columns[index].name for index in order])
-    cells = [[cell(table.columns[index].name, row[index]) for index in order] for row in rows]
+    columns = table.columns
+    order = list(range(len(columns))) if args.columns else _worth_showing(table, args.sort)
+    heads = short_names([columns[index].name for index in order])
+    cells = [[cell(columns[index].name, row[index])[: _ID if columns[index].name in ("sweep", "point_id") else None] for index in order] for row in rows]
     count = len(order) if args.columns else _fitting(heads, cells)
     right = [at for at, index in enumerate(order[:count]) if any(isinstance(row[index], int | float) for row in rows)]
     print_table(heads[:count], [line[:count] for line in cells], right=right, gap=_GAP)
-    _say_what_is_missing(store, args.sweep, len(rows), len(table.rows), len(table.columns) - count if not args.columns else 0)
+    _say_what_is_missing(store, args.sweep, len(rows), len(table.rows), len(columns) - count if not args.columns else 0)
 
 
 def _worth_showing(table: Table, sort: str | None) -> list[int]:

@@ -105,6 +105,16 @@ def test_sweeps_of_a_file(edgesim: Callable[..., Any], db: Path) -> None:
     assert edgesim("results", db, "--sweep", "aba").out == edgesim("results", db).out
 
 
+def test_points_of_several_sweeps_name_theirs(edgesim: Callable[..., Any], db: Path) -> None:
+    with Store.open(db) as store:
+        store.begin(SweepRecord("cd" * 32, "1" * 64, "base", AXES))
+        store.add(outcomes(1)[0])
+    lines = edgesim("results", db, "--limit", 61).out.splitlines()
+    assert [line.split()[0] for line in (lines[0], lines[1], lines[61])] == ["sweep", "abababababab", "cdcdcdcdcdcd"]
+    assert "cdcdcdcdcdcd" in edgesim("results", db, "--scenario", 0).err  # which of the two?
+    assert edgesim("results", db, "--scenario", 0, "--sweep", "cd").code == 0
+
+
 def test_unfinished_sweep_says_how_much_is_missing(edgesim: Callable[..., Any], tmp_path: Path) -> None:
     half = stored(tmp_path / "half.db", outcomes()[:30])
     assert edgesim("results", half).out.splitlines()[-1].endswith("30 still to run: --resume")
