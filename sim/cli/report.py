@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="of a scenario: seed of the random streams instead of its own")
     parser.add_argument("--sweep", metavar="ID", help="of a results file: only this sweep, by the beginning of its id")
     parser.add_argument("--where", metavar="CONDITION", help="of a results file: only these points, as in edgesim results")
-    parser.add_argument("--plot", type=Path, metavar="DIR|FILE", help="write stills too: all into a folder, or one into FILE.png, .svg or .pdf (needs matplotlib)")
+    parser.add_argument("--plot", type=Path, metavar="DIR|FILE", help="write stills: all into a folder, or one into FILE.png, .svg or .pdf")
     parser.add_argument("--still", metavar="NAME", help="which still --plot FILE is (default: by the file's name, else timeline)")
 
 
@@ -54,7 +54,7 @@ def _document(args: argparse.Namespace) -> RunDocument:
 
     path = Path(args.source)
     head = _head(path)
-    is_run = path.is_dir() or head[:2] == b"PK" or head.lstrip()[:1] == b"{" and path.suffix not in (".yaml", ".yml")
+    is_run = path.is_dir() or head[:2] == b"PK" or (head.lstrip()[:1] == b"{" and path.suffix not in (".yaml", ".yml"))
     if head == _SQLITE:
         _only_for("a scenario", **{"--set": args.overrides, "--seed": args.seed})
         return _of_sweep(path, args.sweep, args.where)

@@ -11,8 +11,10 @@ from sim.errors import EdgesimError
 from sim.report.atomic_file import atomic_file
 from sim.report.chrome_trace import write_chrome_trace
 from sim.report.glyphs import UNICODE
+from sim.report.html.collect import run_document
 from sim.report.metrics_json import write_result
 from sim.report.page import Page
+from sim.report.run_file.write import RUN_FILE, write_run_file
 from sim.report.scenario_yaml import scenario_text
 from sim.report.summary import summary
 from sim.report.tables_csv import write_tables
@@ -23,8 +25,8 @@ SUMMARY_WIDTH = 100
 
 
 def export(page: Page, window: Window | None, data: dict[str, Any], directory: Path, folder: Path) -> None:
-    """Write ``summary.txt``, ``metrics.json``, ``requests.csv``, ``spans.csv``, ``counters.csv``, ``trace.json`` and ``scenario.yaml``,
-    and ``radio_phases.csv`` where there are radios.
+    """Write ``summary.txt``, ``metrics.json``, ``requests.csv``, ``spans.csv``, ``counters.csv``, ``trace.json``, ``run.edgesim`` (what a report
+    is made from) and ``scenario.yaml``, and ``radio_phases.csv`` where there are radios.
 
     ``scenario.yaml`` runs again; ``directory`` is where the scenario's relative paths are looked for. The same scenario and seed
     give the same bytes. All files appear together, when the last is complete. Raises EdgesimError where the folder cannot be written.
@@ -33,6 +35,7 @@ def export(page: Page, window: Window | None, data: dict[str, Any], directory: P
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".part", dir=folder) as part:
+            write_run_file(run_document(page, data, directory), Path(part) / RUN_FILE)
             _write_all(page, window, data, scenario_text(page.result.scenario, directory, folder), Path(part))
             for file in sorted(Path(part).iterdir(), key=lambda file: file.name == RESULT_FILE):  # last: where it is, the rest is
                 file.replace(folder / file.name)

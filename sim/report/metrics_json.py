@@ -9,6 +9,8 @@ from typing import Any
 from device_models.residuals import LEVEL
 from sim.report.atomic_file import atomic_file
 from sim.report.budgets import Verdict, is_valid
+from sim.report.findings import findings
+from sim.report.findings_section import findings_data
 from sim.report.metrics import Metrics
 from sim.report.quantities import described
 from sim.report.run_result import RunResult
@@ -44,6 +46,7 @@ def result_data(result: RunResult, metrics: Metrics, verdicts: tuple[Verdict, ..
         "budgets": [verdict_data(verdict) for verdict in verdicts],
         **({} if known is None else {"uncertainty": _with_intervals(numbers, known)}),
         "metrics": numbers,
+        "findings": findings_data(findings(result, metrics, verdicts)),
     }
 
 

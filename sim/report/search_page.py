@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sim.report.glyphs import Glyphs
@@ -22,12 +22,21 @@ _FRONT = 15  # rows shown
 _PROBLEMS = 4
 _LEAST = 0.01  # a smaller share of the variance is nothing
 _WIDEST = 44  # cells of a choice
+_LEAST_COLUMN = 7  # cells of a choice where there are many
 
 
 def search_lines(found: SearchSummary, width: int, glyphs: Glyphs) -> list[Text]:
     """All lines, none longer than ``width``."""
     sheet = StudySheet(width, glyphs)
     lines = [*_head(found, sheet), *_front(found, sheet), *_picture(found, sheet), *_importances(found, sheet), *_notes(found, sheet)]
+    for line in lines:
+        line.truncate(width, overflow="crop")
+    return lines
+
+
+def front_lines(found: SearchSummary, width: int, glyphs: Glyphs) -> list[Text]:
+    """The front alone."""
+    lines = _front(found, StudySheet(width, glyphs))
     for line in lines:
         line.truncate(width, overflow="crop")
     return lines
@@ -49,6 +58,30 @@ def choice_text(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(choice_text(inner) for inner in value)
     return json.dumps(value)
+
+
+def choice_labels(values: Sequence[Any]) -> dict[str, str]:
+    """A short text for each of some choices, by its JSON: of mappings the first number or name in them that tells all of them apart."""
+    keys = [_key(value) for value in values]
+    texts = [choice_text(value) for value in values]
+    leaves = [dict(_leaves(value, "")) for value in values]
+    for path in leaves[0] if leaves and all(isinstance(value, dict) for value in values) else ():
+        told = [leaf.get(path) for leaf in leaves]
+        if None not in told and len(set(told)) == len(set(keys)):
+            return dict(zip(keys, map(str, told), strict=True))
+    return dict(zip(keys, texts, strict=True))
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}.{key}")
+    else:
+        yield path, choice_text(value)
+
+
+def _key(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
 
 
 def _head(found: SearchSummary, sheet: StudySheet) -> list[Text]:
@@ -82,6 +115,8 @@ def _front(found: SearchSummary, sheet: StudySheet) -> list[Text]:
     lines = [sheet.heading(title), *_table(found, shown, sheet)]
     hidden = len(found.front) - len(shown)
     notes = ["* knee: nearest to the best of everything" if any(row.is_knee for row in shown) else ""]
+    left_out = len(_names(found)) - len(_worth_showing(found, shown, _names(found), sheet))
+    notes += [f"{left_out} decisions more, which explain less: --json" if left_out else ""]
     notes += [f"{hidden} more between them: --json, --write-front" if hidden else ""]
     return lines + sheet.flow([Text(note, style="dim") for note in notes if note])
 
@@ -102,11 +137,10 @@ def _spread(front: Sequence[SearchRow]) -> list[SearchRow]:
 def _table(found: SearchSummary, rows: Sequence[SearchRow], sheet: StudySheet) -> list[Text]:
     from rich.text import Text
 
-    names = list(dict.fromkeys(name for row in found.rows for name in row.choices))
-    # of many decisions (an architecture's) those the front differs in, and no more than there is room for
-    varied = [name for name in names if len({choice_text(row.choices.get(name)) for row in rows}) > 1] if len(names) > 8 else names
+    varied = _worth_showing(found, rows, _names(found), sheet)
+    labels = {name: choice_labels([row.choices[name] for row in found.rows if name in row.choices]) for name in varied}
     heads = ["trial", *(one.asked for one in found.objectives), *short_names(varied)]
-    cells = [[str(row.number) + ("*" if row.is_knee else ""), *_values(found, row), *_choices(row, varied)] for row in rows]
+    cells = [[str(row.number) + ("*" if row.is_knee else ""), *_values(found, row), *_choices(row, labels)] for row in rows]
     cells.append(["as is", *_values(found, found.base), *("" for _ in varied)])
     widths = [min(max(len(line[index]) for line in (heads, *cells)), _WIDEST) for index in range(len(heads))]
     numbers = 1 + len(found.objectives)
@@ -121,12 +155,27 @@ def _table(found: SearchSummary, rows: Sequence[SearchRow], sheet: StudySheet) -
     return lines
 
 
+def _names(found: SearchSummary) -> list[str]:
+    return list(dict.fromkeys(name for row in found.rows for name in row.choices))
+
+
+def _worth_showing(found: SearchSummary, rows: Sequence[SearchRow], names: Sequence[str], sheet: StudySheet) -> list[str]:
+    """All decisions, or where there is no room (an architecture's) those in which the rows differ, by what they explain."""
+    room = max((sheet.width - 8 - 13 * len(found.objectives)) // (_LEAST_COLUMN + 2), 1)
+    if len(names) <= room:
+        return list(names)
+    explains = {one.decision: max((share or 0.0 for share in one.shares), default=0.0) for one in found.importances}
+    varied = [name for name in names if len({choice_text(row.choices.get(name)) for row in rows}) > 1]
+    kept = sorted(varied, key=lambda name: -explains.get(name, 0.0))[:room]
+    return [name for name in names if name in kept]
+
+
 def _values(found: SearchSummary, row: SearchRow) -> list[str]:
     return [value_text(one.metric, value) for one, value in zip(found.objectives, row.values, strict=True)]
 
 
-def _choices(row: SearchRow, names: Sequence[str]) -> list[str]:
-    return [printable(choice_text(row.choices[name]), 200) if name in row.choices else "-" for name in names]
+def _choices(row: SearchRow, labels: Mapping[str, Mapping[str, str]]) -> list[str]:
+    return [printable(texts[_key(row.choices[name])], 200) if name in row.choices else "-" for name, texts in labels.items()]
 
 
 def _picture(found: SearchSummary, sheet: StudySheet) -> list[Text]:

@@ -12,6 +12,7 @@ from sim.report.battery_section import ended_lines
 from sim.report.budgets import RUNAWAY, Verdict, is_valid
 from sim.report.device_section import energy_lines, state_lines
 from sim.report.drift_section import drift_lines
+from sim.report.findings_section import finding_lines
 from sim.report.generation_section import generation_lines
 from sim.report.heat_section import runaway_lines
 from sim.report.loadgen_section import loadgen_lines
@@ -44,6 +45,7 @@ def summary(page: Page, window: Window | None, cpu_s: float | None = None) -> li
         *spiking_lines(page),
         *accuracy_lines(page),
         *regime_lines(page),
+        *finding_lines(page),
     ]
     for line in lines:
         line.truncate(page.width, overflow="crop")

@@ -15,7 +15,6 @@ from pydantic import Field, field_validator
 from sim.scenario.part import Part, SmallCount, Whole
 from sim.scenario.search_accuracy import AccuracySource
 
-SAMPLERS = ("auto", "nsga2", "tpe", "random", "grid")
 _CONSTRAINT = re.compile(r"\s*([A-Za-z][\w.@+-]*)\s*(<=|>=|<|>)\s*(\S.*?)\s*")
 
 
@@ -49,11 +48,11 @@ class SearchUse(Part):
     constraints: tuple[str, ...] = Field(default=(), description="what has to hold beside the budgets: ['latency_p99 <= 33 ms', 'power <= 3 W']")
     budgets: bool = Field(default=True, description="whether the scenario's budgets have to hold too")
     sampler: Literal["auto", "nsga2", "tpe", "random", "grid"] = Field(
-        default="auto", description="auto: tpe up to 200 trials or for one objective, else nsga2"
+        default="auto", description="auto: tpe up to 400 trials or for one objective, else nsga2"
     )
     trials: SmallCount = Field(default=100, le=1_000_000, description="how many different scenarios are simulated; --trials on the command line")
     generation: SmallCount | None = Field(
-        default=None, le=10_000, description="trials that are chosen together, so that workers can run them at the same time; 20 if absent"
+        default=None, le=10_000, description="trials that are chosen together, so that workers can run them at the same time; 20 if absent, 30 of nsga2"
     )
     seed: Whole = Field(default=0, ge=0, lt=2**31, description="of the sampler's choices; the scenario's own seed is not touched")
     accuracy: AccuracySource | None = Field(default=None, description="where candidates' accuracy is from: {provider: published, table: once_for_all}")

@@ -13,13 +13,15 @@ from sim.exploration.evaluate import Evaluator
 from sim.exploration.outcome import Outcome
 from sim.exploration.point import Point
 from sim.exploration.search.accuracy import WithAccuracy, accuracy_provider
+from sim.exploration.search.driver import Run, Search
 from sim.exploration.search.goals import Goals, goals_of
-from sim.exploration.search.samplers import automatic
+from sim.exploration.search.samplers import SamplerPlan, automatic, sampler_named
 from sim.exploration.search.space import SearchSpace, search_space
 from sim.scenario.loading import LoadedScenario
 from sim.scenario.search import SearchUse
 
 GENERATION = 20  # trials
+BRED = 30  # of nsga2: fewer lose too much of the front from one generation to the next
 MISTAKES_TOLD = 20  # of values that make no scenario
 
 
@@ -34,10 +36,15 @@ class Prepared:
     evaluate: Callable[[Point], Outcome]
     base: Outcome
 
-    @property
-    def generation(self) -> int:
+    def generation(self, sampler: str) -> int:
         """Trials that are chosen together."""
-        return self.section.generation or GENERATION
+        return self.section.generation or (BRED if sampler == "nsga2" else GENERATION)
+
+    def search(self, sampler: str, run: Run) -> Search:
+        """A search that has not begun. Raises EdgesimError where the sampler is not installed."""
+        generation = self.generation(sampler)
+        made = sampler_named(sampler, SamplerPlan(self.space, len(self.goals.objectives), generation, self.section.seed))
+        return Search(self.space, self.goals, made, run, generation, self.section.seed)
 
     def sampler(self, trials: int) -> str:
         """The sampler's name; ``auto`` decides by the number of trials."""
@@ -46,7 +53,7 @@ class Prepared:
     def identity(self, sampler: str) -> str:
         """Equal for searches that propose the same trials in the same order, as far as they go."""
         section = self.section.model_dump(mode="json", exclude={"trials", "sampler", "generation"})
-        text = json.dumps([self.evaluator.base_digest, section, sampler, self.generation], separators=(",", ":"))
+        text = json.dumps([self.evaluator.base_digest, section, sampler, self.generation(sampler)], separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -99,10 +106,11 @@ def _check_values(loaded: LoadedScenario, evaluator: Evaluator, space: SearchSpa
         if len(found) > MISTAKES_TOLD:
             break
     if found:
-        raise EdgesimError(
-            Problem(path=f"search.space.{name}" if name else "search.space", what=f"{problem.path}: {problem.what}" if problem.path else problem.what)
-            for (name, _), problem in found.items()
-        )
+        raise EdgesimError(Problem(path=f"search.space.{name}" if name else "search.space", what=_told(name, problem)) for (name, _), problem in found.items())
+
+
+def _told(name: str, problem: Problem) -> str:
+    return problem.what if problem.path in ("", name) else f"{problem.path}: {problem.what}"
 
 
 def _blamed(space: SearchSpace, whats: Mapping[str, Problem], changes: tuple[tuple[str, Any], ...]) -> str:

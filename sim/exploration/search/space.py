@@ -140,9 +140,7 @@ def _check_clashes(axes: Mapping[str, SearchAxis], architectures: Sequence[Archi
     for one in architectures:
         written = one.space.changes(one.space.sample(lambda name, values: values[0]), one.model)
         clashing = [path for path in axes if any(path == other or path.startswith(f"{other}.") or other.startswith(f"{path}.") for other in written)]
-        what = (
-            f"the architectures of models.{one.model} change this too: leave it out, or limit their choices: {{architecture: {one.space.name}, CHOICE: [...]}}"
-        )
+        what = f"the architectures of models.{one.model} change this too: leave it out, or limit them: {{architecture: {one.space.name}, CHOICE: [...]}}"
         problems += [Problem(path=f"search.space.{path}", what=what) for path in clashing]
     if problems:
         raise EdgesimError(problems)

@@ -37,7 +37,7 @@ def summarised(plan: Prepared, search: Search, sampler: str, loaded: LoadedScena
         device=loaded.device.title,
         sampler=sampler,
         seed=plan.section.seed,
-        generation=plan.generation,
+        generation=search.generation,
         combinations_count=plan.space.count(),
         objectives=[SearchObjective(one.metric, one.asked, one.maximize) for one in plan.goals.objectives],
         constraints=[one.text for one in plan.goals.constraints],

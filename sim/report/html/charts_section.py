@@ -39,7 +39,7 @@ def charts_section(page: Page) -> Section:
     for chart in _charts(page):
         if not chart.series:
             continue
-        series = []
+        series: list[dict[str, Any]] = []
         for dashed, group in ((False, chart.series), (True, chart.limits)):
             for name, function in group.items():
                 key = f"chart_{chart.id}_{len(series)}"
@@ -53,21 +53,27 @@ def charts_section(page: Page) -> Section:
 def _charts(page: Page) -> Iterator[_Chart]:
     result, trace = page.result, page.result.trace
     device = result.device
-    trips = [
-        {"name": f"trip point of {trip.node}", "value": float(trip.temperature_c), "series": trip.node}
-        for trip in device.thermal.trips
-    ]
+    trips = [{"name": f"trip point of {trip.node}", "value": float(trip.temperature_c), "series": trip.node} for trip in device.thermal.trips]
     yield _Chart("temperature", "Temperature", "degC", counters_of(trace, "temperature_c"), trips)
-    limits = counters_of(trace, "limit_hz")
-    tops = {name: float(domain.operating_points[-1].frequency_hz) for name, domain in device.domains.items()}
-    lowered = {name: limit for name, limit in limits.items() if float(limit.values.min()) < tops.get(name, 0.0) * (1 - 1e-9)}
-    yield _Chart("frequency", "Clock frequency", "Hz", counters_of(trace, "frequency_hz"), limits=lowered, note="dashed: the highest clock that heat allows" if lowered else "")
-    yield _Chart("power", "Power", "W", _on_one_grid(counters_of(trace, "power_w")), stacked=True, note="stacked by component; means over short parts of the run")
-    yield _Chart("bandwidth", "Memory bandwidth in use", "B/s", _bandwidth(result), [{"name": "of the device", "value": float(device.memory.bandwidth_bytes_per_s), "series": ""}])
+    yield _clocks(page)
+    power = _on_one_grid(counters_of(trace, "power_w"))
+    yield _Chart("power", "Power", "W", power, stacked=True, note="stacked by component; means over short parts of the run")
+    most = {"name": "of the device", "value": float(device.memory.bandwidth_bytes_per_s), "series": ""}
+    yield _Chart("bandwidth", "Memory bandwidth in use", "B/s", _bandwidth(result), [most])
     yield _Chart("memory", "Memory in use", "B", counters_of(trace, "memory_bytes"))
-    yield _Chart("charge", "Battery, state of charge", "1", _named(trace, "battery_soc", "charge"))
+    yield _Chart("charge", "Battery, state of charge", "share", _named(trace, "battery_soc", "charge"))
     yield _Chart("fan", "Fan", "state", _named(trace, "fan_state", "fan"))
-    yield _Chart("flight", "Requests in the device", "requests", _in_flight(trace))
+    yield _Chart("flight", "Requests in the device", "1", _in_flight(trace))
+
+
+def _clocks(page: Page) -> _Chart:
+    """Clocks, and where heat keeps them from their highest, how far they may go."""
+    trace = page.result.trace
+    tops = {name: float(domain.operating_points[-1].frequency_hz) for name, domain in page.result.device.domains.items()}
+    limits = counters_of(trace, "limit_hz")
+    lowered = {name: limit for name, limit in limits.items() if float(limit.values.min()) < tops.get(name, 0.0) * (1 - 1e-9)}
+    note = "dashed: the highest clock that heat allows" if lowered else ""
+    return _Chart("frequency", "Clock frequency", "Hz", counters_of(trace, "frequency_hz"), limits=lowered, note=note)
 
 
 def _named(trace: Trace, counter: str, name: str) -> dict[str, StepFunction]:

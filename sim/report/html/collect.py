@@ -10,6 +10,7 @@ import numpy as np
 
 from sim.report.html.charts_section import charts_section
 from sim.report.html.energy_section import energy_section
+from sim.report.html.findings_section import findings_section
 from sim.report.html.latency_section import latency_section
 from sim.report.html.models_section import models_section
 from sim.report.html.sources_section import sources_section
@@ -21,6 +22,7 @@ from sim.report.scenario_yaml import scenario_text
 
 # parts of a document in the order of their making; a new part is one file here and one view in the page
 SECTIONS: dict[str, Callable[[Page], Section]] = {
+    "findings": findings_section,
     "timeline": timeline_section,
     "charts": charts_section,
     "latency": latency_section,

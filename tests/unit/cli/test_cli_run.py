@@ -45,6 +45,7 @@ def test_out_folder(edgesim: Callable[..., Any], scenario: Path, tmp_path: Path)
         "counters.csv",
         "metrics.json",
         "requests.csv",
+        "run.edgesim",
         "scenario.yaml",
         "spans.csv",
         "summary.txt",

@@ -6,19 +6,30 @@ from importlib import import_module
 
 from sim.exploration.search.samplers.sampler import Sampler, SamplerPlan
 
+__all__ = ["SAMPLERS", "Sampler", "SamplerPlan", "automatic", "check_installed", "sampler_named"]
+
 SAMPLERS = {
     "nsga2": "NSGA-II: generations that are bred from the best trade-offs so far (Optuna)",
     "tpe": "tree-structured Parzen estimator: what good trials have more often than others (Optuna)",
     "random": "at random, evenly over the space",
     "grid": "all combinations in their order",
 }
-TPE_UP_TO = 200  # trials
+OF_OPTUNA = ("nsga2", "tpe")
+TPE_UP_TO = 400  # trials: beyond, the estimator's own time begins to count, and breeding has had generations enough
 
 
 def sampler_named(name: str, plan: SamplerPlan) -> Sampler:
     """Raises EdgesimError where what it needs is not installed."""
     made: Sampler = import_module(f"sim.exploration.search.samplers.{name}").sampler(plan)
     return made
+
+
+def check_installed(name: str) -> None:
+    """Raises EdgesimError where what a sampler needs is not installed."""
+    if name in OF_OPTUNA:
+        from sim.exploration.search.samplers.study import imported_optuna
+
+        imported_optuna()
 
 
 def automatic(trials: int, objectives: int) -> str:

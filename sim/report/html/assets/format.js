@@ -23,7 +23,7 @@ function quantity(value, unit = "1", count = 3) {
   if (unit === "degC") return `${value.toFixed(1)} °C`;
   if (unit === "s") return duration(value, count);
   if (unit === "B") return prefixed(value, "B", count, BINARY);
-  if (["currency", "currency/h", "requests", "state", "1/J"].includes(unit)) return `${digits(value, count)} ${unit}`;
+  if (["currency", "currency/h", "state", "1/J", "/s"].includes(unit)) return `${digits(value, count)} ${unit}`;
   return prefixed(value, unit, count, PREFIXES);
 }
 
@@ -47,12 +47,16 @@ function moment(seconds, step) {
   return `${seconds.toFixed(places)} s`;
 }
 
-// Round steps that cut a range into at most `most` parts.
-function steps(from, to, most) {
+const LONG_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440].map((minutes) => 60 * minutes);
+
+// Round steps that cut a range into at most `most` parts; of bytes in powers of two, of long times in minutes and hours.
+function steps(from, to, most, unit = "") {
   const raw = (to - from) / Math.max(most, 1);
   if (!(raw > 0) || !Number.isFinite(raw)) return { step: 1, values: [from] };
   const power = 10 ** Math.floor(Math.log10(raw));
-  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= raw * (1 - 1e-9));
+  let step = power * [1, 2, 5, 10].find((factor) => factor * power >= raw * (1 - 1e-9));
+  if (unit === "B") step = 2 ** Math.ceil(Math.log2(raw) - 1e-9);
+  if (unit === "s" && raw > 20) step = LONG_STEPS.find((length) => length >= raw) ?? 86400 * Math.ceil(raw / 86400);
   const values = [];
   for (let number = Math.ceil(from / step - 1e-9); number * step <= to * (1 + 1e-12) + step * 1e-9 && values.length < 200; number += 1) values.push(number * step);
   return { step, values };

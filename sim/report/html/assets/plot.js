@@ -15,8 +15,8 @@ function widened(values, logarithmic) {
   return scaleOf(low - room, high + room, false);
 }
 
-function ticksOf(scale, most) {
-  if (!scale.logarithmic) return steps(scale.low, scale.high, most).values;
+function ticksOf(scale, most, unit = "") {
+  if (!scale.logarithmic) return steps(scale.low, scale.high, most, unit).values;
   const found = [];
   for (let power = Math.ceil(Math.log10(scale.low) - 1e-9); power <= Math.log10(scale.high) + 1e-9; power += 1) found.push(10 ** power);
   if (found.length >= 2) return found.filter((_, place) => place % Math.ceil(found.length / most) === 0);
@@ -35,7 +35,7 @@ function frame(context, width, height, { x, y, xText, yText, xUnit, yUnit, left 
     context.fillText(typeof xUnit === "function" ? xUnit(tick) : quantity(tick, xUnit), Math.min(Math.max(self.x(tick), box.left + 10), box.right - 14), box.bottom + 11);
   }
   context.textAlign = "right";
-  for (const tick of ticksOf(y, Math.max(2, Math.floor((box.bottom - box.top) / 44)))) {
+  for (const tick of ticksOf(y, Math.max(2, Math.floor((box.bottom - box.top) / 44)), yUnit)) {
     context.strokeStyle = ink("grid");
     line(context, box.left, self.y(tick), box.right, self.y(tick));
     context.fillStyle = ink("muted");

@@ -5,7 +5,7 @@ function rooflineCard() {
   const models = data.models.models.filter((model) => !model.is_code && model.operators.some((row) => row.macs > 0));
   const units = data.models.units.filter((unit) => models.some((model) => model.operators.some((row) => row.unit === unit.name && row.macs > 0)));
   if (!units.length) return;
-  const section = card("roofline", "Roofline", "Each point is an operator, alone at the highest clock; the roof is the unit's published peak and the memory's bandwidth. Far below the roof: overhead, or a poorly filled array.");
+  const section = card("roofline", "Roofline", "Each point is an operator, alone at the highest clock; the roof is the unit's nominal peak and the memory's bandwidth. Far below the roof: overhead, or a poorly filled array.");
   const legend = el("div", { class: "legend" });
   for (const [name, number] of Object.entries(BOUND_HUES)) {
     const swatch = el("span", { class: "swatch" });

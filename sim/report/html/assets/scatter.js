@@ -67,7 +67,10 @@ function scatterCard(table) {
 }
 
 function scatterWays(state, box, update) {
-  box.replaceChildren(...[0, 1].map((side) => button(`${side ? "up" : "across"}: ${state.up[side] ? "more" : "less"} is better`, "Which way is better", () => { state.up[side] = !state.up[side]; update(); })));
+  box.replaceChildren(...[0, 1].map((side) => {
+    const text = `${side ? "up" : "across"}: ${state.up[side] ? "more" : "less"} is better`;
+    return button(text, text, () => { state.up[side] = !state.up[side]; update(); });
+  }));
 }
 
 function scatterPoints(state) {

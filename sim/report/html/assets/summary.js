@@ -28,7 +28,7 @@ function budgetsCard(result) {
 
 function budgetRow(one) {
   const { value, limit, ok } = one;
-  const name = [one.workload, words(String(one.name).replace(/_(s|w|j|c|bytes)$/, ""))].filter(Boolean).join(" · ");
+  const name = [one.workload, words(String(one.name).replace(/_(s|w|j|c|hz|bytes)$/, ""))].filter(Boolean).join(" · ");
   const unit = value.unit === "1" && /rate|ratio|share|miss/.test(one.name) ? "share" : value.unit;
   const sure = typeof value.low === "number" ? ` (${quantity(value.low, unit)} to ${quantity(value.high, unit)})` : "";
   const bar = el("div", { class: "bar", "aria-hidden": "true" });
@@ -54,21 +54,32 @@ function numbersCard(result) {
   const section = card("numbers", "Key numbers");
   const tiles = el("div", { class: "tiles" });
   for (const [name, found, unit] of keyNumbers(result.metrics)) {
-    if (!found || found.value === null || found.value === undefined) continue;
-    const sure = typeof found.low === "number" ? `${quantity(found.low, unit)} to ${quantity(found.high, unit)}` : "";
-    tiles.append(el("div", { class: "tile" }, el("div", { class: "small about" }, el("bdi", { text: name })), el("div", { class: "big", text: quantity(found.value, unit) }), el("div", { class: "small about", text: sure })));
+    if (typeof found?.value !== "number") continue;
+    tiles.append(el("div", { class: "tile" }, el("div", { class: "small about", text: name }), el("div", { class: "big", text: quantity(found.value, unit) }), el("div", { class: "small about", text: between(found, unit) })));
   }
-  section.append(tiles, allNumbers(result.metrics));
+  section.append(...workloadTable(result.metrics.workloads), tiles, allNumbers(result.metrics));
+}
+
+function between(found, unit) {
+  return typeof found.low === "number" && found.high > found.low ? `${quantity(found.low, unit)} to ${quantity(found.high, unit)}` : "";
 }
 
 function keyNumbers(metrics) {
-  const found = [];
-  for (const [name, one] of Object.entries(metrics.workloads ?? {})) {
-    found.push([`${name}: latency p50`, one.latency?.p50, "s"], [`${name}: latency p99`, one.latency?.p99, "s"], [`${name}: rate`, one.throughput, "Hz"], [`${name}: missed deadlines`, one.miss, "share"]);
-  }
-  found.push(["Power, average", metrics.power?.average, "W"], ["Energy", metrics.energy?.total, "J"], ["Inferences per joule", metrics.inferences_per_j, "1/J"], ["Battery lasts", metrics.power?.battery_life, "s"]);
-  found.push(["Skin, peak", metrics.heat?.skin_peak, "degC"], ["Die, peak", metrics.heat?.die_peak, "degC"], ["Throttled", metrics.heat?.throttled, "s"], ["Memory, peak", metrics.memory?.peak, "B"], ["Simulated", metrics.simulated, "s"]);
-  return found;
+  return [["Power, average", metrics.power?.average, "W"], ["Energy", metrics.energy?.total, "J"], ["Inferences per joule", metrics.inferences_per_j, "1/J"], ["Battery lasts", metrics.power?.battery_life, "s"],
+    ["Skin, peak", metrics.heat?.skin_peak, "degC"], ["Die, peak", metrics.heat?.die_peak, "degC"], ["Throttled", metrics.heat?.throttled, "s"], ["Memory, peak", metrics.memory?.peak, "B"], ["Simulated", metrics.simulated, "s"]];
+}
+
+function workloadTable(workloads) {
+  const names = Object.keys(workloads ?? {});
+  if (!names.length) return [];
+  const cell = (found, unit) => (found ? [quantity(found.value, unit), between(found, unit)] : ["unknown", ""]);
+  const body = names.map((name) => {
+    const one = workloads[name];
+    const cells = [cell(one.latency?.p50, "s"), cell(one.latency?.p99, "s"), cell(one.latency?.max, "s"), cell(one.throughput, "/s"), cell(one.miss, "share"), cell(one.drop, "share")];
+    return el("tr", {}, el("th", { scope: "row" }, el("bdi", { text: name })), ...cells.map(([value, sure]) => el("td", { class: "number" }, value, el("div", { class: "small about", text: sure }))));
+  });
+  const head = ["workload", "p50", "p99", "longest", "rate", "missed", "dropped"].map((text) => el("th", { scope: "col", class: text === "workload" ? null : "number", text }));
+  return [el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Workloads" }, el("table", { id: "workloads" }, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...body)))];
 }
 
 // Every number of the result, filtered by name as one types.

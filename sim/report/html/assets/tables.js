@@ -48,13 +48,17 @@ function fillOperators(state, box, facts, more) {
   more.textContent = state.all ? "Show fewer" : `Show all ${rows.length}`;
 }
 
-// A finding: {text, evidence: [..], severity?}; the costliest come first.
+// A finding: {text, weight_ratio, of, evidence: {name: figure}, what_ifs: [title], why_none}; the costliest come first.
 function findingsCard() {
   if (!data.findings?.length) return;
-  const section = card("findings", "Findings");
+  const section = card("findings", "Findings", "The costliest first, each with its evidence. edgesim explain simulates what each change would bring.");
   const list = el("ol", { class: "findings" });
   for (const one of data.findings) {
-    list.append(el("li", {}, el("p", { class: "strong", text: one.text }), ...(one.evidence ?? []).map((text) => el("p", { class: "small about", text }))));
+    const evidence = Object.entries(one.evidence ?? {}).map(([name, value]) => `${words(name.replace(/_(bytes_per_s|s|j|w|hz|c|bytes|ratio|count)$/, ""))} ${shown(name, value)}`);
+    const changes = one.what_ifs?.length ? `Worth a try: ${one.what_ifs.join("; ")}.` : one.why_none;
+    const weight = el("div", { class: "weight", "aria-hidden": "true" }, el("div"));
+    weight.firstChild.style.width = `${Math.min(100 * (one.weight_ratio ?? 0), 100)}%`;
+    list.append(el("li", {}, el("p", { class: "strong", text: one.text }), weight, el("p", { class: "small about", text: evidence.join(" · ") }), changes ? el("p", { class: "small", text: changes }) : null));
   }
   section.append(list);
 }

@@ -51,7 +51,7 @@ function rangeOf(about, series) {
     for (const one of series) { const [least, , most] = summaryOf(one); low = Math.min(low, least); high = Math.max(high, most); }
   }
   if (about.unit !== "degC") low = Math.min(low, 0);
-  if (about.unit === "1") [low, high] = [0, 1];
+  if (about.unit === "share") [low, high] = [0, 1];
   const span = Math.max(high - low, about.unit === "degC" ? 5 : 1e-12);
   for (const level of about.levels) if (level.value > high && level.value - low <= 2.2 * span) high = level.value;
   return [low, high + 0.06 * Math.max(high - low, about.unit === "degC" ? 5 : 1e-12)];
@@ -65,7 +65,7 @@ function drawChart(chart, view, context, width, height) {
   const y = (value) => bottom - ((value - low) / (high - low)) * (bottom - top);
   drawTimeAxis(context, view, width, height - 9);
   context.textAlign = "right";
-  const ticks = steps(low, high, 3).values;
+  const ticks = steps(low, high, 3, chart.about.unit).values;
   for (const tick of ticks) {
     context.strokeStyle = ink("grid");
     context.lineWidth = 1;
@@ -87,7 +87,7 @@ function drawChart(chart, view, context, width, height) {
 function drawLevels(chart, context, width, y, top) {
   context.textAlign = "right";
   context.lineWidth = 1.2;
-  const at = [...new Map(chart.about.levels.map((level) => [level.value, level])).values()].filter((level) => level.value <= chart.range[1] && level.value >= chart.range[0]);
+  const at = levelsShown(chart.about.levels).filter((level) => level.value <= chart.range[1] && level.value >= chart.range[0]);
   let last = -Infinity;
   for (const level of at.sort((a, b) => b.value - a.value)) {
     context.setLineDash([2, 3]);
@@ -100,6 +100,16 @@ function drawLevels(chart, context, width, y, top) {
     context.fillText(fitted(context, `${level.name} ${quantity(level.value, chart.about.unit)}`, width - gutterOf(width) - 20), width - 12, below);
     last = below;
   }
+}
+
+// Of a series with many levels the lowest and the highest.
+function levelsShown(levels) {
+  const found = new Map();
+  for (const series of new Set(levels.map((level) => level.series))) {
+    const own = levels.filter((level) => level.series === series).sort((a, b) => a.value - b.value);
+    for (const level of own.length > 2 ? [own[0], own[own.length - 1]] : own) found.set(level.value, level);
+  }
+  return [...found.values()];
 }
 
 // Steps of one curve between the moments that are seen; where many rows share a pixel, their range.
@@ -165,7 +175,7 @@ function chartValues(chart, view) {
     return [one, one.v[row]];
   });
   if (chart.values.childElementCount !== parts.length) {
-    chart.values.replaceChildren(...parts.map(([one]) => el("span", { class: "value" }, el("span", { class: "swatch" }), el("bdi", { text: one.name }), el("span", { class: "figure" }))));
+    chart.values.replaceChildren(...parts.map(([one]) => el("span", { class: "value" }, el("span", { class: "swatch" }), el("bdi", { text: one.name || about.title }), el("span", { class: "figure" }))));
   }
   parts.forEach(([one, value], number) => {
     const [swatch, , figure] = chart.values.children[number].children;

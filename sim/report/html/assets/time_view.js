@@ -95,7 +95,7 @@ function timeGestures(view, pictured, { tapped = () => {}, hovered = () => {}, l
 
 function drawTimeAxis(context, view, width, y, below = null) {
   const gutter = gutterOf(width);
-  const { step, values } = steps(view.from, view.to, Math.max(2, Math.floor((width - gutter) / 110)));
+  const { step, values } = steps(view.from, view.to, Math.max(2, Math.floor((width - gutter) / 110)), "s");
   context.textAlign = "center";
   for (const value of values) {
     const x = view.x(value, width);

@@ -4,7 +4,7 @@ const AXIS = 24;
 
 function timelineCard(columns, view) {
   const about = data.timeline;
-  const section = card("timeline", "Timeline", "Drag to pan. Click the timeline, then use the wheel or + and − to zoom (Ctrl and wheel works at once); pinch on a touch screen.");
+  const section = card("timeline", "Timeline", "Drag to pan. Click the timeline, then use the wheel or + and − to zoom (Ctrl and wheel works at once); pinch on a touch screen. Where spans are narrower than a pixel, the height of a column is the share of time that the lane was busy.");
   const state = { rows: timelineRows(columns), columns, view, query: "", matches: null, selected: null, hoverRow: -1, hidden: new Set(), frames: 0 };
   if (about.kept_s) section.append(el("p", { class: "notice", text: `This run has ${about.spans.toLocaleString("en")} spans; the page holds ${about.spans_kept.toLocaleString("en")} of them, from ${moment(about.kept_s[0], 0.001)} to ${moment(about.kept_s[1], 0.001)}. Elsewhere grey columns show how busy each lane was.` }));
   if (!about.spans) section.append(el("p", { class: "notice", text: "This run recorded no spans (trace: requests or summary in the scenario), so the lanes of the units are empty." }));

@@ -9,10 +9,9 @@ import pytest
 
 from sim.cli.search_each import each_data, print_each
 from sim.experiment.names import known_names
-from sim.exploration.search.driver import Search, Trial
+from sim.exploration.search.driver import Trial
 from sim.exploration.search.each import Best, elsewhere
 from sim.exploration.search.prepare import Prepared, prepared
-from sim.exploration.search.samplers import SamplerPlan, sampler_named
 from sim.scenario.loading import load_scenario, read_source
 
 SCENARIOS = Path(__file__).resolve().parents[4] / "scenarios"
@@ -21,8 +20,7 @@ SCENARIOS = Path(__file__).resolve().parents[4] / "scenarios"
 def searched(name: str, trials: int, *overrides: str) -> tuple[Prepared, list[Trial]]:
     path = SCENARIOS / f"{name}.yaml"
     found = prepared(load_scenario(path, overrides=overrides, known=known_names()), read_source(path, overrides).data)
-    plan = SamplerPlan(space=found.space, objectives=len(found.goals.objectives), generation=found.generation, seed=5)
-    search = Search(found.space, found.goals, sampler_named("random", plan), lambda points: [found.evaluate(point) for point in points], found.generation, 5)
+    search = found.search("random", lambda points: [found.evaluate(point) for point in points])
     search.go(trials)
     return found, search.trials
 

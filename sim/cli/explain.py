@@ -1,0 +1,141 @@
+"""``edgesim explain``: what a run's numbers are made of, and what would mend it, simulated."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sim.exploration.what_if import Explained
+    from sim.report.explain_page import Tried
+    from sim.report.findings.finding import Finding, WhatIf
+    from sim.scenario.loading import LoadedScenario
+
+ABOUT = """\
+The number before a finding is what it costs: a share of the time of an answer, of the energy, of the memory, or of a budget's limit. Below it stand
+changes that may mend it, each simulated, the best first, with the flags that make the same run by hand. A change may cost something else: every metric
+that moves is named. Green: budgets are held better, or answers come sooner or cost less with budgets held as before.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = ABOUT
+    parser.add_argument("run", metavar="RUN", help="a scenario, the name of a shipped one, or a folder that edgesim run --out wrote")
+    what = "change a value of the scenario first; may be repeated"
+    parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides", help=what)
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of the random streams instead of the scenario's")
+    parser.add_argument("--rule", action="append", default=[], metavar="NAME", help="only findings of this rule; may be repeated")
+    parser.add_argument("--limit", type=int, default=8, metavar="N", help="at most so many findings (default 8)")
+    parser.add_argument("--rules", action="store_true", help="list the rules instead")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write findings and what-ifs with all their numbers")
+
+
+def run(args: argparse.Namespace) -> int:
+    from sim.cli.loading import load
+    from sim.cli.run import simulated
+    from sim.errors import EdgesimError
+    from sim.report.budgets import judge
+    from sim.report.findings import findings
+    from sim.report.metrics import measure
+
+    if args.rules or args.limit < 1:
+        return _list_rules(args)
+    _check_rules(args.rule)
+    text = _scenario_of(args.run)
+    loaded = load(text, args.overrides, args.seed)
+    if loaded.scenario.trace != "full":
+        print(f"trace: {loaded.scenario.trace} keeps no spans: rules that look at single stages have nothing to say", file=sys.stderr)
+    _, result = simulated(loaded, quiet=True)
+    metrics = measure(result)
+    verdicts = judge(metrics, result.scenario, result.device)
+    found = [one for one in findings(result, metrics, verdicts) if not args.rule or one.rule in args.rule][: args.limit]
+    if not found:
+        print("nothing is worth a word" + (f" to {', '.join(args.rule)}" if args.rule else ""))
+        return 0
+    try:
+        return _explain(found, loaded, text, args)
+    except BrokenPipeError:
+        raise
+    except EdgesimError as error:  # the scenario itself has just been run
+        raise RuntimeError(f"a what-if could not be made: {error}") from error
+
+
+def _list_rules(args: argparse.Namespace) -> int:
+    from sim.cli.table import print_table
+    from sim.errors import EdgesimError
+    from sim.report.findings import RULES
+
+    if args.limit < 1:
+        raise EdgesimError(f"--limit {args.limit}: at least 1")
+    print_table(["rule", "what it finds"], [[rule.NAME, rule.ABOUT] for rule in RULES])
+    return 0
+
+
+def _check_rules(wanted: list[str]) -> None:
+    from sim.errors import EdgesimError
+    from sim.registry import near_names
+    from sim.report.findings import RULES
+
+    known = [rule.NAME for rule in RULES]
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise EdgesimError("; ".join(f"--rule {name}: no such rule; {near_names(name, known)}" for name in unknown))
+
+
+def _scenario_of(text: str) -> str:
+    """The scenario that is meant: of a run's folder the one it keeps. Raises EdgesimError."""
+    from sim.errors import EdgesimError, Problem
+
+    path = Path(text)
+    if path.is_file() and path.suffix not in (".yaml", ".yml") and (path.parent / "scenario.yaml").is_file():
+        path = path.parent  # a file of such a folder
+    if not path.is_dir():
+        return text
+    kept = path / "scenario.yaml"
+    if not kept.is_file():
+        raise EdgesimError(Problem(str(path), what="is no folder of a run: it has no scenario.yaml; edgesim run --out writes one"))
+    return str(kept)
+
+
+def _explain(found: list[Finding], loaded: LoadedScenario, text: str, args: argparse.Namespace) -> int:
+    from sim.cli.shipped import scenario_path
+    from sim.exploration.evaluate import Evaluator
+    from sim.exploration.what_if import explained
+    from sim.report.console import console, print_lines, report_width, stream_glyphs
+    from sim.report.explain_page import explained_lines
+    from sim.report.findings_section import findings_data
+    from sim.report.metrics_json import write_result
+    from sim.report.sheet import StudySheet
+    from sim.scenario.loading import read_source
+
+    evaluate = Evaluator(read_source(scenario_path(text), args.overrides, args.seed).data, loaded.directory)
+    base, answers = explained(found, evaluate)
+    page, target = StudySheet(report_width(sys.stdout), stream_glyphs()), console()
+    print(f"{loaded.scenario.name} on {loaded.device.title}: {len(found)} finding{'' if len(found) == 1 else 's'}, the costliest first\n")
+    data = findings_data(found)
+    for number, one in enumerate(answers):
+        tried = [_tried(args, answer.what_if, one, at) for at, answer in enumerate(one.answers)]
+        print_lines(target, explained_lines(number + 1, one.finding, tried, base.metrics, page))
+        data[number]["what_ifs"] = [
+            {"title": each.title, "flags": each.command, "metrics": each.metrics, **({"why": each.why} if each.why else {})} for each in tried
+        ]
+    if args.json:
+        write_result({"schema": "edgesim.explain/1", "scenario": loaded.scenario.name, "metrics": dict(base.metrics), "findings": data}, args.json)
+    return 0
+
+
+def _tried(args: argparse.Namespace, what_if: WhatIf, explained_: Explained, at: int) -> Tried:
+    from sim.report.explain_page import Tried
+
+    outcome = explained_.answers[at].outcome
+    flags = " ".join(f"--set {shlex.quote(f'{path}={_yaml(value)}')}" for path, value in what_if.changes)
+    why = "; ".join(outcome.problems)[:200]
+    return Tried(what_if.title, flags, dict(outcome.metrics) if outcome.status == "done" else None, why)
+
+
+def _yaml(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
