@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import sys
 from pathlib import Path
@@ -130,12 +129,9 @@ def _explain(found: list[Finding], loaded: LoadedScenario, text: str, args: argp
 
 def _tried(args: argparse.Namespace, what_if: WhatIf, explained_: Explained, at: int) -> Tried:
     from sim.report.explain_page import Tried
+    from sim.report.findings_section import change_texts
 
     outcome = explained_.answers[at].outcome
-    flags = " ".join(f"--set {shlex.quote(f'{path}={_yaml(value)}')}" for path, value in what_if.changes)
+    flags = " ".join(f"--set {shlex.quote(text)}" for text in change_texts(what_if.changes))
     why = "; ".join(outcome.problems)[:200]
     return Tried(what_if.title, flags, dict(outcome.metrics) if outcome.status == "done" else None, why)
-
-
-def _yaml(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

@@ -73,6 +73,8 @@ def _ready(args: argparse.Namespace) -> Ready:
         path, equals, values = text.partition("=")
         if not equals or not path.strip() or not values.strip():
             raise EdgesimError(f"--axis {text!r}: expected PATH=VALUES, for example 'device.memory.bandwidth=[20 GB/s, 40 GB/s]'")
+        if path.strip() in axes:
+            raise EdgesimError(f"--axis {path.strip()} is given twice; write all its values in one list")
         axes[path.strip()] = values.strip()
     if args.replications is not None:
         axes["replications"] = str(args.replications)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sim.report.findings import findings
-from sim.report.findings.finding import Finding
+from sim.report.findings.finding import Changes, Finding
 from sim.report.numbers import percent
 from sim.report.page import Page
+from sim.report.quantities import UNITS, unit_of
 from sim.report.safe_text import printable
 from sim.report.sheet import Sheet
 
@@ -40,15 +42,29 @@ def sentence_lines(finding: Finding, page: Sheet) -> list[Text]:
 
 
 def findings_data(found: Sequence[Finding]) -> list[dict[str, object]]:
-    """Plain data, figures with their unit in the name."""
+    """Plain data, every figure with its unit."""
     return [
         {
             "rule": one.rule,
             "text": one.text,
-            "cost": {"share_ratio": one.weight_ratio, "of": one.of},
-            "evidence": dict(one.evidence),
-            "what_ifs": [{"title": what.title, "changes": dict(what.changes)} for what in one.what_ifs],
+            "cost": {"share": {"value": one.weight_ratio, "unit": "1"}, "of": one.of},
+            "evidence": dict(_quantity(name, value) for name, value in one.evidence.items()),
+            "what_ifs": [{"title": what.title, "set": change_texts(what.changes)} for what in one.what_ifs],
             **({"why_none": one.why_none} if one.why_none else {}),
         }
         for one in found
     ]
+
+
+def change_texts(changes: Changes) -> list[str]:
+    """``PATH=VALUE`` as ``--set`` takes it."""
+    return [f"{path}={value if isinstance(value, str) else json.dumps(value)}" for path, value in changes]
+
+
+def _quantity(name: str, value: object) -> tuple[str, object]:
+    """A figure without the unit in its name, but beside it; texts as they are."""
+    unit = unit_of(name)
+    if unit is None or isinstance(value, str):
+        return name, value
+    suffix = next(suffix for suffix in UNITS if name.endswith(suffix))
+    return name.removesuffix(suffix), {"value": value, "unit": unit}

@@ -102,10 +102,7 @@ def _groups(axes: list[SweepAxis], zipped: tuple[tuple[str, ...], ...], wrong: l
         twice = [name for name in group if name in seen or group.count(name) > 1]
         seen |= set(group)
         if unknown or twice or len(group) < 2:
-            what = (
-                f"{unknown[0]!r} is no axis of this sweep; axes: {', '.join(names) or 'none'}" if unknown else f"{twice[0]!r} is zipped twice" if twice else ""
-            )
-            wrong.append((("zip", index), what or "two axes or more move together"))
+            wrong.append((("zip", index), _no_group(unknown, twice, names)))
             continue
         members = [axes[names.index(name)] for name in group]
         if any(axis.values is None for axis in members):

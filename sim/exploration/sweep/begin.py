@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ from sim.exploration.sweep.points import Changes, count_points, probes
 from sim.scenario.known import Known
 from sim.scenario.loading import LoadedScenario, Read, loaded_scenario
 from sim.scenario.positions import Place, Places
-from sim.scenario.sweep import Sweep, read_sweep
+from sim.scenario.sweep import SETTINGS, Sweep, read_sweep
+from sim.scenario.sweep_checks import NOT_VARIED
 from sim.scenario.yaml_source import parse_yaml
 
 _MOST_PROBLEMS = 20
@@ -53,7 +54,10 @@ def with_axes(read: Read, axes: Mapping[str, str]) -> None:
 
 def ready_sweep(read: Read, known: Known) -> Ready:
     """Check everything that can be checked without running a point. Raises EdgesimError with all mistakes found."""
-    loaded = loaded_scenario(read, known)
+    try:
+        loaded = loaded_scenario(read, known)
+    except EdgesimError as error:
+        raise EdgesimError([*error.problems, *_first_few(_wrong_in_the_rest(read))]) from None
     if loaded.scenario.sweep is None:
         what = "nothing is varied: add a section such as sweep: {device.memory.bandwidth: [20 GB/s, 40 GB/s]}, or --axis 'PATH=[values]'"
         raise EdgesimError(Problem(loaded.file, what=what))
@@ -61,37 +65,81 @@ def ready_sweep(read: Read, known: Known) -> Ready:
     if sweep is None:
         raise EdgesimError([read.places.problem(("sweep", *below), what) for below, what in wrong])
     evaluate = Evaluator(read.data, loaded.directory)
-    _try_values(sweep, evaluate, read.data["sweep"], read.places)
+    found = [*_wrong_values(sweep, evaluate, read), *_wrong_seeds(sweep, loaded, evaluate, read)]
+    if found:
+        raise EdgesimError(_first_few(found))
     count = count_points(sweep)
     if not count:
         raise EdgesimError(read.places.problem(("sweep", "where"), "rules out every combination of the axes: nothing is left to run"))
     return Ready(loaded, sweep, evaluate, _record(sweep, read.data["sweep"], evaluate, loaded, count), count)
 
 
-def _try_values(sweep: Sweep, evaluate: Evaluator, section: Mapping[str, Any], places: Places) -> None:
-    problems: dict[tuple[str, str], Problem] = {}
+def _first_few(problems: list[Problem]) -> list[Problem]:
+    more = [Problem(what=f"and {len(problems) - _MOST_PROBLEMS} more mistakes")] if len(problems) > _MOST_PROBLEMS else []
+    return [*problems[:_MOST_PROBLEMS], *more]
+
+
+def _wrong_in_the_rest(read: Read) -> list[Problem]:
+    """Mistakes in those axes that can be read, of a section that has others; none where the scenario itself is wrong."""
+    section = read.data.get("sweep") if isinstance(read.data, dict) else None
+    if not isinstance(section, dict):
+        return []
+    axes = {path: values for path, values in section.items() if isinstance(path, str) and path not in SETTINGS and path.split(".")[0] not in NOT_VARIED}
+    sweep, _ = read_sweep({path: values for path, values in axes.items() if read_sweep({path: values})[0] is not None})
+    evaluate = Evaluator(read.data, read.directory)
+    if sweep is None or _problems_of(evaluate, ()):
+        return []
+    return _wrong_values(sweep, evaluate, read)
+
+
+def _problems_of(evaluate: Evaluator, changes: Changes) -> Sequence[Problem]:
+    try:
+        evaluate.loaded(changes)
+    except EdgesimError as error:
+        return error.problems
+    return ()
+
+
+def _wrong_values(sweep: Sweep, evaluate: Evaluator, read: Read) -> list[Problem]:
+    found: dict[tuple[str, str], Problem] = {}
     for tried, changes in probes(sweep):
-        try:
-            evaluate.loaded(changes)
-        except EdgesimError as error:
-            for problem in error.problems:
-                problems.setdefault((problem.path, problem.what), _placed(problem, tried, changes, section, places))
-    found = list(problems.values())
-    if found:
-        more = [Problem(what=f"and {len(found) - _MOST_PROBLEMS} more mistakes")] if len(found) > _MOST_PROBLEMS else []
-        raise EdgesimError([*found[:_MOST_PROBLEMS], *more])
+        for problem in _problems_of(evaluate, changes):
+            if (problem.path, problem.what) not in found:
+                owner = _owner(problem, changes) or tried or _blamed(problem, changes, evaluate)
+                found[problem.path, problem.what] = _placed(problem, owner, dict(changes)[owner], read)
+    return list(found.values())
 
 
-def _placed(problem: Problem, tried: str, changes: Changes, section: Mapping[str, Any], places: Places) -> Problem:
+def _wrong_seeds(sweep: Sweep, loaded: LoadedScenario, evaluate: Evaluator, read: Read) -> list[Problem]:
+    """Seeds of replications go up from the scenario's own, which may leave no room for them."""
+    last = loaded.scenario.seed + sweep.replications - 1
+    if sweep.replications == 1 or not (wrong := _problems_of(evaluate, (("seed", last),))):
+        return []
+    return [read.places.problem(("sweep", "replications"), f"the last of them has seed {last}: {problem.what}") for problem in wrong]
+
+
+def _owner(problem: Problem, changes: Changes) -> str:
+    """The axis that a problem's path lies in, if there is one."""
+    return next((path for path, _ in changes if problem.path and _leads_to(path, problem.path)), "")
+
+
+def _blamed(problem: Problem, changes: Changes, evaluate: Evaluator) -> str:
+    """The axis without which the problem is not there; the first where several have a part in it."""
+    for path, _ in changes:
+        rest = tuple(change for change in changes if change[0] != path)
+        if all((other.path, other.what) != (problem.path, problem.what) for other in _problems_of(evaluate, rest)):
+            return path
+    return changes[0][0]
+
+
+def _placed(problem: Problem, owner: str, value: Any, read: Read) -> Problem:
     """At the axis whose value it is of, and at the value where that stands by itself."""
-    values = dict(changes)
-    owner = next((path for path in values if problem.path and _leads_to(path, problem.path)), tried or changes[0][0])
-    value, written = values[owner], section.get(owner)
+    written = read.data["sweep"].get(owner)
     at: tuple[str | int, ...] = ("sweep", owner)
     if isinstance(written, list) and value in written:
         at = (*at, written.index(value))
     what = problem.what if problem.path in ("", owner) else f"{problem.path}: {problem.what}"
-    return places.problem(at, f"{value}: {what}" if isinstance(value, str | int | float) else what)
+    return read.places.problem(at, f"{value}: {what}" if isinstance(value, str | int | float) else what)
 
 
 def _leads_to(path: str, place: str) -> bool:

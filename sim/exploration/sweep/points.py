@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from math import prod
 from typing import Any
 
@@ -10,11 +11,14 @@ import numpy as np
 
 from sim.errors import EdgesimError
 from sim.exploration.point import Point
+from sim.scenario.search_axis import value_key
 from sim.scenario.sweep import SampleUse, Sweep
 from sim.scenario.sweep_axis import SweepAxis
 
 Changes = tuple[tuple[str, Any], ...]
+MOST_TESTED = 2_000_000  # combinations; testing that many takes some seconds
 _CHUNK = 4096  # samples drawn at once
+_MOST_SEARCHED = 100_000  # combinations looked through for one of each value
 
 
 def sweep_points(sweep: Sweep, seed: int) -> Iterator[Point]:
@@ -41,22 +45,44 @@ def combinations(sweep: Sweep) -> Iterator[Changes]:
 
 
 def count_points(sweep: Sweep) -> int:
-    """How many there are. Counted one by one where there are conditions. Raises EdgesimError."""
-    if sweep.where:
-        return sum(1 for _ in combinations(sweep)) * sweep.replications
-    if sweep.sample is not None:
-        return sweep.sample.points * sweep.replications
-    return prod(_length(sweep.axes, group) for group in sweep.groups) * sweep.replications
+    """How many there are. Counted one by one where there are conditions. Raises EdgesimError, also where that would take too long."""
+    every = sweep.sample.points if sweep.sample is not None else prod(_length(sweep.axes, group) for group in sweep.groups)
+    if not sweep.where:
+        return every * sweep.replications
+    if every > MOST_TESTED:
+        what = f"{every:,} combinations are more than conditions are worked out for ({MOST_TESTED:,}); draw fewer with sample: {{kind: random, points: N}}"
+        raise EdgesimError(f"sweep.where: {what}")
+    return sum(1 for _ in combinations(sweep)) * sweep.replications
 
 
 def probes(sweep: Sweep) -> Iterator[tuple[str, Changes]]:
-    """Combinations in which every value of every axis stands once (of long ordered axes some), with the axis that is tried; wanted or not."""
+    """Combinations in which every value of every axis stands at least once (of long ordered axes some), with the axis that is tried.
+
+    With conditions they are wanted ones: what is ruled out is never run, so that it need not be possible.
+    """
+    return _wanted_probes(sweep) if sweep.where else _free_probes(sweep)
+
+
+def _free_probes(sweep: Sweep) -> Iterator[tuple[str, Changes]]:
     first = {axis.path: axis.probes()[0] for axis in sweep.axes}
     yield "", tuple(first.items())
     for group in sweep.groups:
         members = [sweep.axes[position] for position in group]
         for row in list(zip(*(axis.probes() for axis in members), strict=False))[1:]:
             yield members[0].path, tuple({**first, **dict(zip((axis.path for axis in members), row, strict=True))}.items())
+
+
+def _wanted_probes(sweep: Sweep) -> Iterator[tuple[str, Changes]]:
+    """A value of a span is new at the first draw only: which values are drawn is chance."""
+    open_values = {(axis.path, value_key(value)) for axis in sweep.axes if axis.values is not None for value in axis.probes()}
+    for number, changes in enumerate(islice(combinations(sweep), _MOST_SEARCHED)):
+        new = {(path, value_key(value)) for path, value in changes} & open_values
+        if number and not new:
+            continue
+        open_values -= new
+        yield "" if number == 0 or len(new) != 1 else next(iter(new))[0], changes
+        if not open_values:
+            return
 
 
 def _length(axes: Sequence[SweepAxis], group: Sequence[int]) -> int:

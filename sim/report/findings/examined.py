@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from sim.compiler.program import Program
-from sim.compiler.runtimes import Runtime, runtime
+from sim.compiler.runtimes import Runtime, runtime, runtime_names
+from sim.compiler.support import targets_of
 from sim.report.budgets import Verdict
 from sim.report.metrics import Metrics
 from sim.report.run_result import RunResult
@@ -84,9 +85,15 @@ class Examined:
             if name in self.result.programs:
                 yield name, use, self.result.programs[name]
 
-    def engine(self, program: Program) -> Runtime:
-        """The runtime a program was compiled for."""
-        return runtime(program.runtime)
+    def offered(self, program: Program) -> tuple[str, ...]:
+        """Number formats that the program's runtime makes, beside the one it has."""
+        engine = _engine(program.runtime)
+        return () if engine is None else tuple(name for name in engine.precisions if name != program.precision)
+
+    def reachable(self, engine: str) -> tuple[str, ...]:
+        """Units of the device that a runtime runs on."""
+        found = _engine(engine)
+        return () if found is None else tuple(targets_of(self.result.device, found))
 
     @cached_property
     def unit_kinds(self) -> Mapping[str, str]:
@@ -99,3 +106,8 @@ class Examined:
         same = [name for name, other in self.unit_kinds.items() if other == kind]
         title = UNIT_KINDS.get(kind, unit)
         return f"the {title}" if len(same) == 1 else f"{unit}"
+
+
+def _engine(name: str) -> Runtime | None:
+    """None for programs that no runtime made."""
+    return runtime(name) if name in runtime_names() else None

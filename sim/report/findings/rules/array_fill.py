@@ -40,16 +40,14 @@ def find(run: Examined) -> Iterator[Finding]:
             if share < LEAST_SHARE:
                 continue
             fill = float(ideal_s[poor].sum() / taken[poor].sum())
-            kinds = _longest(labels[at][poor], taken[poor])
+            longest = _longest(labels[at][poor], taken[poor])
             text = (
-                f"{int(poor.sum())} kernels of {name} fill {percent(fill, 2)} of the array of {run.kind_title(unit)} ({kinds}): "
+                f"{int(poor.sum())} kernels of {name} fill {percent(fill, 2)} of the array of {run.kind_title(unit)} ({longest}): "
                 f"filled, an inference would take {percent(share, 2)} less"
             )
             evidence = {"model": name, "unit": unit, "kernels_count": int(poor.sum()), "fill_ratio": fill, "lost_s": lost_s}
-            others = [kind for kind in ("gpu", "cpu") if kind in run.unit_kinds.values()]
-            what_ifs = tuple(
-                WhatIf(f"{name} on the {kind.upper()}", ((f"models.{name}.placement.prefer", list(dict.fromkeys([kind, "cpu"]))),)) for kind in others
-            )
+            placements = [list(dict.fromkeys([kind, "cpu"])) for kind in ("gpu", "cpu") if kind in run.unit_kinds.values()]
+            what_ifs = tuple(WhatIf(f"{name} on the {kinds[0].upper()}", ((f"models.{name}.placement.prefer", kinds),)) for kinds in placements)
             yield Finding(NAME, text, share * run.share_of_requests(name), "the time of an answer", evidence, what_ifs)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sim.compiler.support import targets_of
 from sim.report.findings.examined import Examined
 from sim.report.findings.finding import Finding, WhatIf
 from sim.report.numbers import percent
@@ -21,8 +20,11 @@ def find(run: Examined) -> Iterator[Finding]:
         busy = units[main].utilisation_ratio if main in units else 0.0
         if busy < BUSY or use.training is not None:
             continue
-        targets = targets_of(run.result.device, run.engine(program))
-        kinds = dict.fromkeys(run.unit_kinds[unit] for unit in targets if units[unit].utilisation_ratio < IDLE and run.unit_kinds[unit] != run.unit_kinds[main])
+        kinds = dict.fromkeys(
+            run.unit_kinds[unit]
+            for unit in run.reachable(program.runtime)
+            if units[unit].utilisation_ratio < IDLE and run.unit_kinds[unit] != run.unit_kinds[main]
+        )
         other = _other_runtime(run, program.runtime) if not kinds else None
         if not kinds and other is None:
             continue
@@ -39,13 +41,11 @@ def find(run: Examined) -> Iterator[Finding]:
 
 def _other_runtime(run: Examined, used: str) -> tuple[str, str] | None:
     """A runtime of the device that reaches an idle kind of unit which this one does not: its name and the kind."""
-    from sim.compiler.runtimes import runtime
-
-    mine = set(targets_of(run.result.device, runtime(used)))
+    mine = set(run.reachable(used))
     for name in run.result.device.runtimes:
         if name == used:
             continue
-        for unit in targets_of(run.result.device, runtime(name)):
+        for unit in run.reachable(name):
             if unit not in mine and run.unit_kinds[unit] != "cpu" and run.metrics.units[unit].utilisation_ratio < IDLE:
                 return name, run.unit_kinds[unit]
     return None

@@ -34,7 +34,7 @@ def find(run: Examined) -> Iterator[Finding]:
             named = ", ".join(f"{program.kernels.labels[rows[at]]} {program.kernels.names[rows[at]]} {format_quantity(seconds[at], 'time')}" for at in worst)
             text = f"{int(mine.sum())} of {len(rows)} kernels of {name} {_WHY[what]}: {percent(share, 2)} of an inference (longest: {named})"
             evidence = {"model": name, "bound": what, "kernels_count": int(mine.sum()), "seconds_s": float(seconds[mine].sum()), "inference_s": total_s}
-            offered = run.engine(program).precisions
+            offered = run.offered(program)
             what_ifs = [WhatIf(f"{name} in {one}", ((f"models.{name}.precision", one),)) for one in _SMALLER.get(program.precision, ()) if one in offered]
             if what == MEMORY:
                 bandwidth = float(run.result.device.memory.bandwidth_bytes_per_s)

@@ -27,7 +27,7 @@ def find(run: Examined) -> Iterator[Finding]:
             float(peaks.get("int8") or 0.0),
             float((peaks.get("float16") if used == "float16" else None) or peaks.get("float32") or peaks.get("float16") or 0.0),
         )
-        offered = [one for one in _TRIED if one in run.engine(program).precisions and one != program.precision]
+        offered = [one for one in _TRIED if one in run.offered(program)]
         if not offered or best <= 1.2 * own:
             continue
         share = run.share_of_requests(name)

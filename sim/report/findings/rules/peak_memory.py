@@ -34,7 +34,7 @@ def find(run: Examined) -> Iterator[Finding]:
     text = f"{percent(used, 2)} of the memory is taken at its peak; {name} has {what}" + (
         f" (largest at once: {largest})" if largest and arena > weights else ""
     )
-    smaller = [one for one in ("float16", "int8", "w4a16", "w4g128") if one in run.engine(program).precisions and one != program.precision]
+    smaller = [one for one in ("float16", "int8", "w4a16", "w4g128") if one in run.offered(program)]
     what_ifs = [WhatIf(f"{name} in {one}", ((f"models.{name}.precision", one),)) for one in smaller]
     if run.result.scenario.memory.weights != "paged" and weights > arena:
         what_ifs.append(WhatIf("weights paged from storage", (("memory.weights", "paged"),)))

@@ -15,7 +15,8 @@ function latencyPair(section, one, columns) {
     const cdf = picture({ label: `Cumulative distribution of the latency of ${one.workload}: ${marks.map((mark) => `${mark.name} ${duration(mark.value)}`).join(", ")}`, height: 230, draw: (context, width, height) => drawCdf(values, marks, context, width, height) });
     const [counts, edges] = [columns[`${one.column}_counts`], columns[`${one.column}_edges`]];
     const histogram = picture({ label: `Histogram of the latency of ${one.workload}`, height: 230, draw: (context, width, height) => drawHistogram(counts, edges, marks, context, width, height) });
-    box.append(cdf.box, histogram.box);
+    box.append(cdf.box);
+    if (counts && edges) box.append(histogram.box);
   }
   section.append(dataTable(`Percentiles of ${one.workload}`, ["percentile", "latency"], () => [...Object.entries(one.percentiles).map(([name, value]) => [name, quantity(value, "s", 5)]), ["deadline", one.deadline_s === null ? "none" : quantity(one.deadline_s, "s")]]));
 }

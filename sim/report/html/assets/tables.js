@@ -3,6 +3,7 @@ const OPERATOR_COLUMNS = [["index", "#", (row) => String(row.index)], ["name", "
   ["bound", "bound by", (row) => row.bound], ["utilisation", "of the peak", (row) => (row.utilisation === null ? "" : quantity(row.utilisation, "share"))], ["macs", "MAC", (row) => (row.macs ? prefixed(row.macs, "", 3, PREFIXES).trim() : "0")],
   ["traffic_bytes", "memory traffic", (row) => quantity(row.traffic_bytes, "B")], ["weights_bytes", "weights", (row) => quantity(row.weights_bytes, "B")], ["energy_j", "energy", (row) => quantity(row.energy_j, "J")]];
 const ROWS_AT_FIRST = 25;
+const FINDINGS_AT_FIRST = 6;
 
 function operatorsCard() {
   const models = data.models.models;
@@ -53,14 +54,16 @@ function findingsCard() {
   if (!data.findings?.length) return;
   const section = card("findings", "Findings", "The costliest first, each with its evidence. edgesim explain simulates what each change would bring.");
   const list = el("ol", { class: "findings" });
+  const rest = el("ol", { class: "findings", start: FINDINGS_AT_FIRST + 1 });
   for (const one of data.findings) {
     const evidence = Object.entries(one.evidence ?? {}).map(([name, value]) => `${words(name.replace(/_(bytes_per_s|s|j|w|hz|c|bytes|ratio|count)$/, ""))} ${shown(name, value)}`);
     const changes = one.what_ifs?.length ? `Worth a try: ${one.what_ifs.join("; ")}.` : one.why_none;
     const weight = el("div", { class: "weight", "aria-hidden": "true" }, el("div"));
     weight.firstChild.style.width = `${Math.min(100 * (one.weight_ratio ?? 0), 100)}%`;
-    list.append(el("li", {}, el("p", { class: "strong", text: one.text }), weight, el("p", { class: "small about", text: evidence.join(" · ") }), changes ? el("p", { class: "small", text: changes }) : null));
+    (list.childElementCount < FINDINGS_AT_FIRST ? list : rest).append(el("li", {}, el("p", { class: "strong", text: one.text }), weight, el("p", { class: "small about", text: evidence.join(" · ") }), changes ? el("p", { class: "small", text: changes }) : null));
   }
   section.append(list);
+  if (rest.childElementCount) section.append(el("details", { class: "numbers" }, el("summary", { text: `${rest.childElementCount} more` }), rest));
 }
 
 function sourcesCard() {

@@ -1,12 +1,11 @@
 // Curves below the timeline, over the same stretch of time and with the same cursor.
 function chartsCard(columns, view, standAlone) {
   const section = card("charts", "Over time", standAlone ? "" : "These charts follow the timeline: zoom or pan either. Dotted lines are trip points and limits.");
-  const charts = data.charts.map((about) => timeChart(section, about, columns, view));
-  return charts;
+  return data.charts.filter((about) => about.series.some((one) => columns[`${one.column}_v`]?.length)).map((about) => timeChart(section, about, columns, view));
 }
 
 function timeChart(section, about, columns, view) {
-  const series = about.series.map((one, number) => ({ ...one, number, t: columns[`${one.column}_t`] ?? new Float64Array(), v: columns[`${one.column}_v`] ?? new Float64Array() })).filter((one) => one.t.length);
+  const series = about.series.map((one, number) => ({ ...one, number, t: columns[`${one.column}_t`] ?? new Float64Array(), v: columns[`${one.column}_v`] ?? new Float64Array() })).filter((one) => one.t.length && one.t.length === one.v.length);
   const names = [...new Set(series.map((one) => one.name))];
   series.forEach((one) => { one.hue = names.indexOf(one.name); });
   const values = el("div", { class: "values" });
@@ -175,7 +174,7 @@ function chartValues(chart, view) {
     return [one, one.v[row]];
   });
   if (chart.values.childElementCount !== parts.length) {
-    chart.values.replaceChildren(...parts.map(([one]) => el("span", { class: "value" }, el("span", { class: "swatch" }), el("bdi", { text: one.name || about.title }), el("span", { class: "figure" }))));
+    chart.values.replaceChildren(...parts.map(([one]) => el("span", { class: "value" }, el("span", { class: "swatch" }), el("bdi", { text: one.name || chart.about.title }), el("span", { class: "figure" }))));
   }
   parts.forEach(([one, value], number) => {
     const [swatch, , figure] = chart.values.children[number].children;
