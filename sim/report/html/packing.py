@@ -10,14 +10,14 @@ import numpy as np
 
 
 def pack(columns: Mapping[str, np.ndarray]) -> tuple[list[dict[str, Any]], bytes]:
-    """Descriptions of the columns in their order, and the zlib stream of all of them.
+    """Descriptions of the columns by name, and the zlib stream of all of them.
 
     ``kind`` i: whole numbers (``int64`` little-endian, each but the first as the difference to the one before); f: ``float64``. Either way the
     lowest bytes of all rows come first, then the next: the high bytes are nearly all equal and take no room. Whole numbers are exact up
     to 2**53, as in JavaScript. Raises ValueError beyond.
     """
     index, parts = [], []
-    for name, column in columns.items():
+    for name, column in sorted(columns.items()):
         whole = column.dtype.kind in "iub"
         if whole:
             numbers = column.astype("<i8")

@@ -64,10 +64,10 @@ def _write(document: RunDocument, name: str, paths: list[Path]) -> bool:
     matplotlib.rcParams["svg.hashsalt"] = "edgesim"  # the same bytes for the same run
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=SIZE, layout="constrained")
-    if not STILLS[name](document, figure):
-        return False
     for path in paths:
+        figure = Figure(figsize=SIZE, layout="constrained")  # a new one each: saving lays it out once more
+        if not STILLS[name](document, figure):
+            return False
         save_figure(figure, path)
     return True
 

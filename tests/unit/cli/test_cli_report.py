@@ -50,11 +50,10 @@ def test_results_of_a_sweep(edgesim: Callable[..., Any], tmp_path: Path) -> None
     from sim.exploration.store.store import Store
 
     with Store.open(tmp_path / "sweep.db") as store:
-        record = SweepRecord("ab" * 32, "sweep", "cd" * 32, "name: s", ("clock",), "{}", 3)
-        sweep = store.begin(record)
+        store.begin(SweepRecord("ab" * 32, "cd" * 32, "name: s", ("clock",), points=3))
         for number in range(3):
             point = Point(number, (("clock", 10 * number),))
-            store.add(Outcome(point, f"{number:064x}", "{}", {"latency_p99_s": 0.1 * number, "energy_j": 1.0}, (), "done", 0.1), *(() if sweep is None else ()))
+            store.add(Outcome(point, f"{number:064x}", "{}", {"latency_p99_s": 0.1 * number, "energy_j": 1.0}, (), "done", 0.1))
     done = edgesim("report", tmp_path / "sweep.db", "--where", "latency_p99_s > 50 ms", "-o", tmp_path / "s.html")
     assert done.code == 0, done.err
     sweep_data = _data(tmp_path / "s.html")["sweep"]

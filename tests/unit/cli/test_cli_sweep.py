@@ -86,6 +86,9 @@ def test_what_is_cut_short_goes_on(edgesim: Callable[..., Any], scenario: Path, 
         (("--engine", "loocal"), "loocal", "local"),
         (("--workers", "0"), "0 workers", "at least one"),
         (("--replications", "3", "--axis", "seed=[1]"), "--axis replications", "an axis already"),
+        (("--replications", "3", "--seed", str(2**63 - 2)), "--axis replications", "the last of them has seed"),
+        (("--axis", "seed=[1]", "--axis", "seed=[2]"), "--axis seed", "twice"),
+        (("--axis", "seed=[1, 2]", "--axis", "duration=[1 s]", "--set", "duration=2 s", "--set", "warmup=1 s"), "--axis duration: 0", "warmup"),
     ],
 )
 def test_a_mistake_is_told_before_anything_runs(
@@ -104,6 +107,20 @@ def test_a_wrong_value_is_told_at_its_line(edgesim: Callable[..., Any], scenario
     assert done.code == 2
     assert "little.yaml:7:37" in done.err
     assert "little.yaml:8:32" in done.err
+
+
+def test_wrong_axes_and_wrong_values_are_told_together(edgesim: Callable[..., Any], scenario: Path) -> None:
+    done = edgesim("sweep", scenario, "--axis", "seed=[]", "--axis", "device.units.tpuu.frequency=[1 GHz]", "--axis", "models.net.precision=[int3]")
+    assert done.code == 2
+    assert all(what in done.err for what in ("without values", "no unit 'tpuu'", "int3"))
+
+
+def test_combinations_that_are_ruled_out_need_not_be_possible(edgesim: Callable[..., Any], scenario: Path) -> None:
+    axes = ("--axis", "duration=[1 s, 4 s]", "--axis", "warmup=[2 s, 500 ms]", "--workers", "1")
+    told = edgesim("sweep", scenario, *axes)
+    assert told.code == 2
+    assert "warmup" in told.err
+    assert "12 done" in edgesim("sweep", scenario, *axes, "--axis", "where=['warmup < duration']").out
 
 
 def test_a_scenario_without_axes_and_a_study_are_no_sweeps(edgesim: Callable[..., Any], scenario: Path) -> None:

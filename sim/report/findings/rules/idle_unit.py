@@ -20,7 +20,8 @@ def find(run: Examined) -> Iterator[Finding]:
         busy = units[main].utilisation_ratio if main in units else 0.0
         if busy < BUSY or use.training is not None:
             continue
-        kinds = dict.fromkeys(
+        idle_units = [unit for unit in run.reachable(program.runtime) if units[unit].utilisation_ratio < IDLE]
+        kinds = dict.fromkeys(run.unit_kinds[unit] for unit in idle_units if run.unit_kinds[unit] != run.unit_kinds[main])
             run.unit_kinds[unit]
             for unit in run.reachable(program.runtime)
             if units[unit].utilisation_ratio < IDLE and run.unit_kinds[unit] != run.unit_kinds[main]

@@ -24,7 +24,7 @@ def find(run: Examined) -> Iterator[Finding]:
         return
     taken_s = spans["end_s"] - spans["start_s"]
     for index, unit in enumerate(run.result.trace.units):
-        domain = run.result.device.units[unit].domain
+        domain = run.result.device.units[unit].domain if unit in run.result.device.units else ""
         rows = spans["unit"] == index
         if domain not in clocks or domain in run.metrics.heat.domains or not taken_s[rows].sum():
             continue

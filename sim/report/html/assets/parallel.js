@@ -21,7 +21,7 @@ function parallelCard(table) {
     pictured.redraw();
   });
   fill();
-  section.append(el("div", { class: "tools" }, adding, button("All points", "Let go of all ranges", () => { state.ranges = {}; pictured.redraw(); }), count), pictured.box,
+  section.append(el("div", { class: "tools" }, adding, button("All points", "All points", () => { state.ranges = {}; pictured.redraw(); }), count), pictured.box,
     dataTable("Points kept: numbers", ["point", ...state.dimensions], () => state.table.sweep.rows.filter((row) => keptIn(state, row)).slice(0, 500).map((row) => [String(table.at(row, "position") ?? ""), ...state.dimensions.map((name) => shown(name, table.at(row, name)))])));
   parallelGestures(state, pictured);
   return state;

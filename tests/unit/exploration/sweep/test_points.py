@@ -111,3 +111,23 @@ def test_every_value_is_tried_once():
 def test_a_condition_that_cannot_be_worked_out_is_told():
     with pytest.raises(EdgesimError, match="cannot be worked out"):
         list(combinations(sweep_of(a=["x", 1], where=["a > 2"])))
+
+
+def test_what_is_ruled_out_is_not_tried():
+    sweep = sweep_of(a=["x", "y", "z"], b=[1, 2], where=["a == 'x' and b == 2 or a != 'x' and b == 1"])
+    tried = [tuple(value for _, value in changes) for _, changes in probes(sweep)]
+    assert tried == [("x", 2), ("y", 1), ("z", 1)]
+
+
+@given(st.integers(1, 5), st.integers(1, 5), st.integers(2, 9))
+def test_tried_values_are_those_that_are_run(many, others, most):
+    sweep = sweep_of(a=list(range(many)), b=list(range(others)), where=[f"a + b < {most} and a != 1"])
+    wanted, tried = list(combinations(sweep)), [changes for _, changes in probes(sweep)]
+    assert set(tried) <= set(wanted)
+    assert {change for changes in tried for change in changes} == {change for changes in wanted for change in changes}
+
+
+def test_conditions_over_too_many_combinations_are_told_not_waited_for():
+    sweep = sweep_of(**{f"axis{index}": list(range(1000)) for index in range(4)}, where=["axis0 > axis1"])
+    with pytest.raises(EdgesimError, match="sample"):
+        count_points(sweep)

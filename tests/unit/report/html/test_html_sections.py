@@ -82,7 +82,7 @@ def test_energy_adds_up_on_both_sides(page: Page) -> None:
     energy = energy_section(page).data
     assert sum(energy["components"].values()) == pytest.approx(energy["total_j"])
     assert sum(energy["workloads"].values()) + energy["standing_j"] == pytest.approx(energy["total_j"])
-    assert 0 < min(energy["workloads"].values()) and energy["standing_j"] > 0
+    assert min(energy["workloads"].values()) > 0 and energy["standing_j"] > 0
 
 
 def test_latencies_are_those_of_the_metrics(page: Page) -> None:
@@ -107,7 +107,7 @@ def test_buffers_lie_in_the_arena_and_never_on_each_other(page: Page) -> None:
     assert plans
     for plan in plans:
         for number, (_, size, first, last, offset) in enumerate(plan["buffers"]):
-            assert 0 <= offset and offset + size <= plan["arena_bytes"]
+            assert offset >= 0 and offset + size <= plan["arena_bytes"]
             for _, other_size, other_first, other_last, other_offset in plan["buffers"][:number]:
                 alive = first <= other_last and other_first <= last
                 assert not (alive and offset < other_offset + other_size and other_offset < offset + size)
