@@ -22,10 +22,6 @@ def find(run: Examined) -> Iterator[Finding]:
             continue
         idle_units = [unit for unit in run.reachable(program.runtime) if units[unit].utilisation_ratio < IDLE]
         kinds = dict.fromkeys(run.unit_kinds[unit] for unit in idle_units if run.unit_kinds[unit] != run.unit_kinds[main])
-            run.unit_kinds[unit]
-            for unit in run.reachable(program.runtime)
-            if units[unit].utilisation_ratio < IDLE and run.unit_kinds[unit] != run.unit_kinds[main]
-        )
         other = _other_runtime(run, program.runtime) if not kinds else None
         if not kinds and other is None:
             continue
