@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
-from math import prod
+from itertools import count, islice
+from math import gcd, prod
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,6 @@ from sim.errors import EdgesimError
 from sim.exploration.point import Point
 from sim.scenario.search_axis import value_key
 from sim.scenario.sweep import SampleUse, Sweep
-from sim.scenario.sweep_axis import SweepAxis
 
 Changes = tuple[tuple[str, Any], ...]
 MOST_TESTED = 2_000_000  # combinations; testing that many takes some seconds
@@ -35,18 +34,22 @@ def sweep_points(sweep: Sweep, seed: int) -> Iterator[Point]:
 
 def combinations(sweep: Sweep) -> Iterator[Changes]:
     """Those that are wanted, without replications. Raises EdgesimError."""
-    for changes in _grid(sweep) if sweep.sample is None else _sampled(sweep, sweep.sample):
-        values = dict(changes)
-        try:
-            if all(one.holds(values) for one in sweep.where):
-                yield changes
-        except ValueError as error:
-            raise EdgesimError(f"sweep.where: {error}") from None
+    return (changes for changes in (_grid(sweep) if sweep.sample is None else _sampled(sweep, sweep.sample)) if _is_wanted(sweep, changes))
+
+
+def _is_wanted(sweep: Sweep, changes: Changes) -> bool:
+    if not sweep.where:
+        return True
+    values = dict(changes)
+    try:
+        return all(one.holds(values) for one in sweep.where)
+    except ValueError as error:
+        raise EdgesimError(f"sweep.where: {error}") from None
 
 
 def count_points(sweep: Sweep) -> int:
     """How many there are. Counted one by one where there are conditions. Raises EdgesimError, also where that would take too long."""
-    every = sweep.sample.points if sweep.sample is not None else prod(_length(sweep.axes, group) for group in sweep.groups)
+    every = sweep.sample.points if sweep.sample is not None else prod(_lengths(sweep))
     if not sweep.where:
         return every * sweep.replications
     if every > MOST_TESTED:
@@ -75,30 +78,46 @@ def _free_probes(sweep: Sweep) -> Iterator[tuple[str, Changes]]:
 def _wanted_probes(sweep: Sweep) -> Iterator[tuple[str, Changes]]:
     """A value of a span is new at the first draw only: which values are drawn is chance."""
     open_values = {(axis.path, value_key(value)) for axis in sweep.axes if axis.values is not None for value in axis.probes()}
-    for number, changes in enumerate(islice(combinations(sweep), _MOST_SEARCHED)):
+    is_first = True
+    candidates = _scattered_grid(sweep) if sweep.sample is None else _sampled(sweep, sweep.sample)
+    for changes in islice(candidates, _MOST_SEARCHED):
         new = {(path, value_key(value)) for path, value in changes} & open_values
-        if number and not new:
+        if not (new or is_first) or not _is_wanted(sweep, changes):
             continue
         open_values -= new
-        yield "" if number == 0 or len(new) != 1 else next(iter(new))[0], changes
+        yield next(iter(new))[0] if len(new) == 1 and not is_first else "", changes
+        is_first = False
         if not open_values:
             return
 
 
-def _length(axes: Sequence[SweepAxis], group: Sequence[int]) -> int:
-    values = axes[group[0]].values
-    assert values is not None  # a grid has no spans
-    return len(values)
+def _lengths(sweep: Sweep) -> list[int]:
+    """Of the groups of a grid, which has no spans."""
+    return [len(sweep.axes[group[0]].values or ()) for group in sweep.groups]
 
 
 def _grid(sweep: Sweep) -> Iterator[Changes]:
-    lengths = [_length(sweep.axes, group) for group in sweep.groups]
-    for number in range(prod(lengths)):
-        indices = []
-        for length in reversed(lengths):
-            number, index = divmod(number, length)
-            indices.append(index)
-        yield _changes(sweep, [(index + 0.5) / length for index, length in zip(reversed(indices), lengths, strict=True)])
+    lengths = _lengths(sweep)
+    return (_combination(sweep, lengths, number) for number in range(prod(lengths)))
+
+
+def _scattered_grid(sweep: Sweep) -> Iterator[Changes]:
+    """The whole grid; a large one in great strides, so that its first part is of every region."""
+    lengths = _lengths(sweep)
+    total = prod(lengths)
+    stride = 1
+    if total > _MOST_SEARCHED:
+        stride = next(one for one in count(total * 618 // 1000) if gcd(one, total) == 1)  # by the golden ratio no region is left out for long
+    return (_combination(sweep, lengths, number * stride % total) for number in range(total))
+
+
+def _combination(sweep: Sweep, lengths: Sequence[int], number: int) -> Changes:
+    """The one at a place of the grid; the last group changes fastest."""
+    indices = []
+    for length in reversed(lengths):
+        number, index = divmod(number, length)
+        indices.append(index)
+    return _changes(sweep, [(index + 0.5) / length for index, length in zip(reversed(indices), lengths, strict=True)])
 
 
 def _sampled(sweep: Sweep, sample: SampleUse) -> Iterator[Changes]:

@@ -127,6 +127,13 @@ def test_tried_values_are_those_that_are_run(many, others, most):
     assert {change for changes in tried for change in changes} == {change for changes in wanted for change in changes}
 
 
+def test_a_large_grid_is_tried_in_all_its_regions():
+    axes = {f"axis{index}": [f"v{value}" for value in range(100)] for index in range(3)}
+    tried = [dict(changes) for _, changes in probes(sweep_of(**axes, where=["axis0 != 'v0' and axis0 != 'v1'"]))]
+    assert {one["axis0"] for one in tried} == set(axes["axis0"][2:])
+    assert {one["axis2"] for one in tried} == set(axes["axis2"])
+
+
 def test_conditions_over_too_many_combinations_are_told_not_waited_for():
     sweep = sweep_of(**{f"axis{index}": list(range(1000)) for index in range(4)}, where=["axis0 > axis1"])
     with pytest.raises(EdgesimError, match="sample"):
