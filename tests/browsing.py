@@ -37,6 +37,10 @@ class Browser:
             assert time.monotonic() < ends, f"never true: {script}"
             time.sleep(0.02)
 
+    def painted(self) -> None:
+        """Two frames have passed: what was scrolled or drawn is where events meet it."""
+        self.driver.execute_async_script("const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done)))")
+
     def view(self) -> tuple[float, float]:
         found = self.run("return [edgesim.view.from, edgesim.view.to]")
         return found[0], found[1]

@@ -5,13 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sim.report.page import Page
-    from sim.scenario.study import LoadedStudy
 
 MAX_BYTES = 200_000_000
 
@@ -66,7 +64,9 @@ def simulated_result(text: str, change: str = "", seed: int | None = None, sure:
     changed = {"change": change} if change else {}
     study = load_study(text, overrides, seed)
     if study is not None:
-        return Compared({**_study(study), **changed})
+        from sim.exploration.studies import study_result
+
+        return Compared({**study_result(study), **changed})
     experiment, result = simulated(load(text, overrides, seed))
     metrics = measure(result)
     known = how_sure(experiment, result, metrics) if sure else None
@@ -81,17 +81,6 @@ def same_kind(results: Sequence[dict[str, Any]]) -> None:
 
     if len({data["schema"] for data in results}) > 1:
         raise EdgesimError("scenarios of one device and studies of many have different numbers; compare either with their like")
-
-
-def _study(study: LoadedStudy) -> dict[str, Any]:
-    """The result of a study of many devices. Raises EdgesimError for a kind that cannot be compared."""
-    from sim.errors import EdgesimError
-
-    module = import_module(f"sim.cli.study_{study.kind}")
-    if not hasattr(module, "result"):
-        raise EdgesimError(f"studies of the kind {study.kind!r} cannot be run by compare; compare results that edgesim run --json wrote")
-    found: dict[str, Any] = module.result(study)
-    return found
 
 
 def _read(path: Path) -> dict[str, Any]:

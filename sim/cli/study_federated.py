@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sim.scenario.study import LoadedStudy
@@ -27,18 +27,6 @@ def run(args: argparse.Namespace, loaded: LoadedStudy) -> int:
     written(args, loaded, result.seed, metrics, verdicts, tables, lambda sheet: federated_lines(sheet, result, metrics))
     shown(lambda sheet: federated_lines(sheet, result, metrics, result.cpu_s, args.quiet), verdicts, sys.stdout)
     return 0 if is_valid(verdicts) else 1
-
-
-def result(loaded: LoadedStudy) -> dict[str, Any]:
-    """Everything that was measured, as ``--json`` writes it. Raises EdgesimError."""
-    from sim.experiment.federated.study import prepare_federated
-    from sim.report.federated_budgets import judge_federated
-    from sim.report.federated_metrics import measure_federated
-    from sim.report.study_json import study_data
-
-    found = prepare_federated(loaded).run()
-    metrics = measure_federated(found)
-    return study_data(loaded, found.seed, metrics, judge_federated(metrics, found.federated.budgets))
 
 
 def check(loaded: LoadedStudy) -> None:

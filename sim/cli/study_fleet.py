@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sim.scenario.study import LoadedStudy
@@ -27,18 +27,6 @@ def run(args: argparse.Namespace, loaded: LoadedStudy) -> int:
     written(args, loaded, result.seed, metrics, verdicts, {"tasks": task_table(result)}, lambda sheet: fleet_lines(sheet, result, metrics))
     shown(lambda sheet: fleet_lines(sheet, result, metrics, result.cpu_s, args.quiet), verdicts, sys.stdout)
     return 0 if is_valid(verdicts) else 1
-
-
-def result(loaded: LoadedStudy) -> dict[str, Any]:
-    """Everything that was measured, as ``--json`` writes it. Raises EdgesimError."""
-    from sim.experiment.fleet.study import prepare_fleet
-    from sim.report.fleet_budgets import judge_fleet
-    from sim.report.fleet_metrics import measure_fleet
-    from sim.report.study_json import study_data
-
-    found = prepare_fleet(loaded).run()
-    metrics = measure_fleet(found)
-    return study_data(loaded, found.seed, metrics, judge_fleet(metrics, found.fleet.budgets))
 
 
 def check(loaded: LoadedStudy) -> None:

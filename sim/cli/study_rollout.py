@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sim.scenario.study import LoadedStudy
@@ -28,18 +28,6 @@ def run(args: argparse.Namespace, loaded: LoadedStudy) -> int:
     written(args, loaded, seed, metrics, verdicts, {"devices": devices, "server": server}, lambda sheet: rollout_lines(sheet, name, seed, metrics))
     shown(lambda sheet: rollout_lines(sheet, name, seed, metrics, cpu_s, args.quiet), verdicts, sys.stdout)
     return 0 if is_valid(verdicts) else 1
-
-
-def result(loaded: LoadedStudy) -> dict[str, Any]:
-    """Everything that was measured, as ``--json`` writes it. Raises EdgesimError."""
-    from sim.experiment.rollout.study import prepare_rollout, rollout_of
-    from sim.report.rollout_metrics import measure_rollout
-    from sim.report.rollout_page import judge_rollout
-    from sim.report.study_json import study_data
-
-    rollout = rollout_of(loaded)
-    metrics = measure_rollout(prepare_rollout(loaded).run()[0], rollout)
-    return study_data(loaded, loaded.study.seed, metrics, judge_rollout(metrics, rollout.budgets))
 
 
 def check(loaded: LoadedStudy) -> None:

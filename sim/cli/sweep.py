@@ -63,6 +63,7 @@ def _ready(args: argparse.Namespace) -> Ready:
     from sim.experiment.names import known_names
     from sim.exploration.sweep.begin import ready_sweep, with_axes
     from sim.scenario.loading import read_source
+    from sim.scenario.study import model_of
 
     if args.limit is not None and args.limit < 1:
         raise EdgesimError(f"--limit {args.limit}: at least 1")
@@ -78,19 +79,9 @@ def _ready(args: argparse.Namespace) -> Ready:
         axes[path.strip()] = values.strip()
     if args.replications is not None:
         axes["replications"] = str(args.replications)
-    read = read_source(scenario_path(args.scenario), args.overrides, args.seed)
-    _refuse_study(read.data)
+    read = read_source(scenario_path(args.scenario), args.overrides, args.seed, model_of)
     with_axes(read, axes)
     return ready_sweep(read, known_names())
-
-
-def _refuse_study(data: object) -> None:
-    from sim.errors import EdgesimError
-    from sim.scenario.study_kinds import STUDIES
-
-    kind = next((key for key in STUDIES if isinstance(data, dict) and key in data), None)
-    if kind is not None:
-        raise EdgesimError(f"a study of many devices ({kind}) is not swept; edgesim compare STUDY --each PATH=VALUE,VALUE runs a few of them")
 
 
 def _evaluated(ready: Ready, store: Store, before: set[str], args: argparse.Namespace) -> Totals:
@@ -102,11 +93,11 @@ def _evaluated(ready: Ready, store: Store, before: set[str], args: argparse.Name
     from sim.exploration.run_points import run_points
     from sim.exploration.sweep.points import sweep_points
 
-    points = sweep_points(ready.sweep, ready.loaded.scenario.seed)
+    points = sweep_points(ready.sweep, ready.seed)
     missing = (point for point in points if point.point_id(ready.record.base_digest) not in before) if before else points
     left = ready.count - len(before)
     count = left if args.limit is None else min(left, args.limit)
-    with open_engine(args.engine, args.workers) as engine, SweepProgress(ready.loaded.scenario.name, count, shown=not args.quiet) as told:
+    with open_engine(args.engine, args.workers) as engine, SweepProgress(ready.name, count, shown=not args.quiet) as told:
 
         def done(outcome: Outcome) -> None:
             store.add(outcome)

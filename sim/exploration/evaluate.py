@@ -53,7 +53,7 @@ class Evaluator:
             canonical = loaded.canonical_text()
             result = prepare(loaded, self.compiled).run()
         except EdgesimError as error:
-            return _mistake(point, canonical, error.problems, time.process_time() - began_s)
+            return mistake(point, canonical, error.problems, time.process_time() - began_s)
         metrics = measure(result)
         row = flat_metrics(metrics, judge(metrics, result.scenario, result.device))
         return Outcome(point, digest(canonical), canonical, row, (), "done", time.process_time() - began_s)
@@ -87,6 +87,7 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _mistake(point: Point, canonical: str, problems: Sequence[Problem], cpu_s: float) -> Outcome:
+def mistake(point: Point, canonical: str, problems: Sequence[Problem], cpu_s: float) -> Outcome:
+    """The outcome of a point that has no run because of what it asks for."""
     found = tuple(": ".join(part for part in (problem.path, problem.what) if part) for problem in problems)
     return Outcome(point, digest(canonical) if canonical else "", canonical, {}, found, "mistake", cpu_s)

@@ -7,7 +7,8 @@ Without a prefix stands the whole device, and of several workloads the worst, as
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
 
 from sim.report.accuracy import AccuracyMetrics
 from sim.report.budgets import Verdict, is_valid
@@ -56,6 +57,18 @@ QUANTITIES: Mapping[str, Quantity] = {
         Quantity("first_token_p99", "first_token_p99_s", "first token p99", "time"),
         Quantity("between_tokens_p99", "between_tokens_p99_s", "between tokens", "time"),
         Quantity("token_rate", "token_rate_hz", "tokens", "rate", higher=True),
+        Quantity("energy_per_task", "energy_per_task_j", "energy a task", "energy"),
+        Quantity("device_power", "device_power_w", "device power", "power"),
+        Quantity("hourly_cost", "hourly_cost_currency_per_h", "cost an hour", "price"),
+        Quantity("energy_per_client", "energy_per_client_j", "energy a client", "energy"),
+        Quantity("round_p50", "rounds.p50_s", "round p50", "time"),
+        Quantity("lost_time", "lost_time_ratio", "lost time", "ratio"),
+        Quantity("learnt", "learning.final_ratio", "learnt", "accuracy", higher=True),
+        Quantity("time_to_50", "time_to_50_s", "half updated", "time"),
+        Quantity("time_to_99", "time_to_99_s", "99 % updated", "time"),
+        Quantity("traffic", "traffic_bytes", "traffic", "traffic"),
+        Quantity("wasted", "wasted_ratio", "wasted", "ratio"),
+        Quantity("device_energy", "device_mean_j", "energy a device", "energy"),
         Quantity("excess", "excess_ratio", "over budgets", "ratio"),
     )
 }
@@ -84,6 +97,25 @@ def flat_metrics(metrics: Metrics, verdicts: Sequence[Verdict]) -> dict[str, Val
             )
         },
     }
+
+
+def flat_study(metrics: Any, verdicts: Sequence[Verdict]) -> dict[str, Value]:
+    """The row of a study of many devices: every number of its metrics by its path, and of the tasks of a fleet the worst latency and misses. Pure."""
+    tasks = list(getattr(metrics, "tasks", {}).values())
+    worst = {f"latency_{field}": _worst_latency([task.latency for task in tasks], field) for field in QUANTILES} if tasks else {}
+    misses = {"miss_ratio": _largest(task.miss_ratio for task in tasks)} if tasks else {}
+    return {**dict(_verdict(verdicts)), **worst, **misses, **dict(_numbers(metrics, ""))}
+
+
+def _numbers(thing: Any, path: str) -> Row:
+    """Numbers of a dataclass or mapping, and of those in it; lists are left out."""
+    entries = thing.items() if isinstance(thing, Mapping) else ((field.name, getattr(thing, field.name)) for field in fields(thing))
+    for name, value in entries:
+        inner = f"{path}{name}"
+        if isinstance(value, bool) or value is None or isinstance(value, int | float):
+            yield inner, int(value) if isinstance(value, bool) else value
+        elif isinstance(value, Mapping) or is_dataclass(value):
+            yield from _numbers(value, f"{inner}.")
 
 
 def _verdict(verdicts: Sequence[Verdict]) -> Row:

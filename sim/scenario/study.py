@@ -9,15 +9,18 @@ from importlib import import_module
 from pathlib import Path as FilePath
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from sim.errors import EdgesimError, Problem
 from sim.scenario.known import Known
-from sim.scenario.loading import in_order, read_source
+from sim.scenario.loading import Read, in_order, read_source
+from sim.scenario.model import Scenario
 from sim.scenario.part import Name, Part, Whole
 from sim.scenario.positions import Places
+from sim.scenario.raw import Raw
 from sim.scenario.schema_problems import schema_problems
 from sim.scenario.study_kinds import STUDIES
+from sim.scenario.sweep_checks import sweep_findings
 
 
 class Study(Part):
@@ -26,6 +29,7 @@ class Study(Part):
     name: Name = Field(description="a short name; results are filed under it")
     description: str = Field(default="", description="what the study shows")
     seed: Whole = Field(default=0, ge=0, lt=2**63, description="of all random numbers; the same seed gives the same result")
+    sweep: dict[str, Any] | None = Field(default=None, description="what `edgesim sweep` varies: {PATH: [values], seed: range(5)}")
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class LoadedStudy:
 
     def canonical_text(self) -> str:
         """Everything that was written and determines the result, as one line of JSON; files stand by name."""
-        return json.dumps(self.study.model_dump(mode="json", by_alias=True, exclude={"description"}), separators=(",", ":"), allow_nan=False)
+        return json.dumps(self.study.model_dump(mode="json", by_alias=True, exclude={"description", "sweep"}), separators=(",", ":"), allow_nan=False)
 
 
 def study_kind(data: Any) -> str | None:
@@ -72,6 +76,12 @@ def kind_of(key: str) -> StudyKind:
     return kind
 
 
+def model_of(data: Any) -> type[BaseModel]:
+    """What plain data are to become: a study of their kind, or a scenario."""
+    key = study_kind(data)
+    return Scenario if key is None else kind_of(key).model
+
+
 def load_study(
     source: str | FilePath | Mapping[str, Any],
     *,
@@ -81,10 +91,13 @@ def load_study(
     directory: str | FilePath | None = None,
 ) -> LoadedStudy | None:
     """Load and check a study; None if it is a scenario of one device. Arguments and errors as :func:`sim.scenario.loading.load_scenario`."""
-    read = read_source(source, overrides, seed, lambda data: Study if study_kind(data) is None else kind_of(str(study_kind(data))).model)
-    key = study_kind(read.data)
-    if key is None:
-        return None
+    read = read_source(source, overrides, seed, model_of)
+    return None if study_kind(read.data) is None else loaded_study(read, known, directory)
+
+
+def loaded_study(read: Read, known: Known | None = None, directory: str | FilePath | None = None) -> LoadedStudy:
+    """What was read of a study, checked; see :func:`load_study`. Raises EdgesimError with all problems found."""
+    key = str(study_kind(read.data))
     kind = kind_of(key)
     folder = read.directory if directory is None else FilePath(directory)
     study, found = None, list[Problem]()
@@ -94,6 +107,7 @@ def load_study(
         found += schema_problems(error, kind.model, read.places)
     wrong = {(problem.file, problem.line, problem.column, problem.path) for problem in found}
     checked = kind.check(StudyContext(read.data, read.places, known or Known(), folder))
+    checked = [*checked, *(read.places.problem(one.path, one.what, at_key=one.at_key) for one in sweep_findings(Raw(read.data)))]
     found += [problem for problem in checked if (problem.file, problem.line, problem.column, problem.path) not in wrong]
     if read.problems or found or study is None:
         raise EdgesimError(in_order(read.problems, found))

@@ -69,9 +69,12 @@ def test_wheel_zooms_where_the_pointer_is_and_drag_pans(browser: Browser, page: 
     canvas = browser.driver.find_element("id", "timeline-canvas")
     canvas.send_keys("\ue00c")  # it has the focus now, as after a click
     browser.run("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", canvas)
+    browser.painted()
     x, y = browser.run("const b = arguments[0].getBoundingClientRect(); return [b.left + 500, b.top + 60]", canvas)
     under = browser.run("return edgesim.view.at(500, edgesim.timeline.picture.width)")
-    browser.driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": "mouseWheel", "x": x, "y": y, "deltaX": 0, "deltaY": -600})
+    for kind in ("mouseMoved", "mouseWheel"):
+        browser.driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, "deltaX": 0, "deltaY": -600})
+        browser.painted()
     browser.until("return edgesim.view.to - edgesim.view.from < 0.7 * edgesim.view.end")
     assert browser.run("return edgesim.view.at(500, edgesim.timeline.picture.width)") == pytest.approx(under)
     before = browser.view()
@@ -84,6 +87,7 @@ def test_pinch_zooms(browser: Browser, page: Path) -> None:
     browser.open(page, width=375, height=800)
     canvas = browser.driver.find_element("id", "timeline-canvas")
     browser.run("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", canvas)
+    browser.painted()
     x, y = browser.run("const b = arguments[0].getBoundingClientRect(); return [b.left + 200, b.top + 60]", canvas)
 
     def touch(kind: str, apart: float) -> None:

@@ -9,11 +9,13 @@ from typing import Any
 
 from sim.errors import EdgesimError, Problem
 from sim.exploration.evaluate import Evaluator, digest
+from sim.exploration.evaluate_study import StudyEvaluator
 from sim.exploration.store.record import SweepRecord
 from sim.exploration.sweep.points import Changes, count_points, probes
 from sim.scenario.known import Known
-from sim.scenario.loading import LoadedScenario, Read, loaded_scenario
+from sim.scenario.loading import Read, loaded_scenario
 from sim.scenario.positions import Place, Places
+from sim.scenario.study import LoadedStudy, loaded_study, study_kind
 from sim.scenario.sweep import SETTINGS, Sweep, read_sweep
 from sim.scenario.sweep_checks import NOT_VARIED
 from sim.scenario.yaml_source import parse_yaml
@@ -25,9 +27,11 @@ _MOST_PROBLEMS = 20
 class Ready:
     """A sweep that may begin. ``count``: of its points."""
 
-    loaded: LoadedScenario
+    name: str
+    title: str  # of the device, or of the kind of study
+    seed: int
     sweep: Sweep
-    evaluate: Evaluator
+    evaluate: Evaluator | StudyEvaluator
     record: SweepRecord
     count: int
 
@@ -55,23 +59,30 @@ def with_axes(read: Read, axes: Mapping[str, str]) -> None:
 def ready_sweep(read: Read, known: Known) -> Ready:
     """Check everything that can be checked without running a point. Raises EdgesimError with all mistakes found."""
     try:
-        loaded = loaded_scenario(read, known)
+        loaded = loaded_scenario(read, known) if study_kind(read.data) is None else loaded_study(read, known)
     except EdgesimError as error:
         raise EdgesimError([*error.problems, *_first_few(_wrong_in_the_rest(read))]) from None
-    if loaded.scenario.sweep is None:
+    written = loaded.study if isinstance(loaded, LoadedStudy) else loaded.scenario
+    if written.sweep is None:
         what = "nothing is varied: add a section such as sweep: {device.memory.bandwidth: [20 GB/s, 40 GB/s]}, or --axis 'PATH=[values]'"
         raise EdgesimError(Problem(loaded.file, what=what))
     sweep, wrong = read_sweep(read.data["sweep"])
     if sweep is None:
         raise EdgesimError([read.places.problem(("sweep", *below), what) for below, what in wrong])
-    evaluate = Evaluator(read.data, loaded.directory)
-    found = [*_wrong_values(sweep, evaluate, read), *_wrong_seeds(sweep, loaded, evaluate, read)]
+    evaluate = evaluator_of(read)
+    found = [*_wrong_values(sweep, evaluate, read), *_wrong_seeds(sweep, written.seed, evaluate, read)]
     if found:
         raise EdgesimError(_first_few(found))
     count = count_points(sweep)
     if not count:
         raise EdgesimError(read.places.problem(("sweep", "where"), "rules out every combination of the axes: nothing is left to run"))
-    return Ready(loaded, sweep, evaluate, _record(sweep, read.data["sweep"], evaluate, loaded, count), count)
+    title = f"{loaded.kind} study" if isinstance(loaded, LoadedStudy) else loaded.device.title
+    return Ready(written.name, title, written.seed, sweep, evaluate, _record(sweep, read.data["sweep"], evaluate, written.name, count), count)
+
+
+def evaluator_of(read: Read) -> Evaluator | StudyEvaluator:
+    """What evaluates points of the scenario or study that was read."""
+    return Evaluator(read.data, read.directory) if study_kind(read.data) is None else StudyEvaluator(read.data, read.directory)
 
 
 def _first_few(problems: list[Problem]) -> list[Problem]:
@@ -86,13 +97,13 @@ def _wrong_in_the_rest(read: Read) -> list[Problem]:
         return []
     axes = {path: values for path, values in section.items() if isinstance(path, str) and path not in SETTINGS and path.split(".")[0] not in NOT_VARIED}
     sweep, _ = read_sweep({path: values for path, values in axes.items() if read_sweep({path: values})[0] is not None})
-    evaluate = Evaluator(read.data, read.directory)
+    evaluate = evaluator_of(read)
     if sweep is None or _problems_of(evaluate, ()):
         return []
     return _wrong_values(sweep, evaluate, read)
 
 
-def _problems_of(evaluate: Evaluator, changes: Changes) -> Sequence[Problem]:
+def _problems_of(evaluate: Evaluator | StudyEvaluator, changes: Changes) -> Sequence[Problem]:
     try:
         evaluate.loaded(changes)
     except EdgesimError as error:
@@ -100,7 +111,7 @@ def _problems_of(evaluate: Evaluator, changes: Changes) -> Sequence[Problem]:
     return ()
 
 
-def _wrong_values(sweep: Sweep, evaluate: Evaluator, read: Read) -> list[Problem]:
+def _wrong_values(sweep: Sweep, evaluate: Evaluator | StudyEvaluator, read: Read) -> list[Problem]:
     found: dict[tuple[str, str], Problem] = {}
     for tried, changes in probes(sweep):
         for problem in _problems_of(evaluate, changes):
@@ -110,9 +121,9 @@ def _wrong_values(sweep: Sweep, evaluate: Evaluator, read: Read) -> list[Problem
     return list(found.values())
 
 
-def _wrong_seeds(sweep: Sweep, loaded: LoadedScenario, evaluate: Evaluator, read: Read) -> list[Problem]:
+def _wrong_seeds(sweep: Sweep, seed: int, evaluate: Evaluator | StudyEvaluator, read: Read) -> list[Problem]:
     """Seeds of replications go up from the scenario's own, which may leave no room for them."""
-    last = loaded.scenario.seed + sweep.replications - 1
+    last = seed + sweep.replications - 1
     if sweep.replications == 1 or not (wrong := _problems_of(evaluate, (("seed", last),))):
         return []
     return [read.places.problem(("sweep", "replications"), f"the last of them has seed {last}: {problem.what}") for problem in wrong]
@@ -123,7 +134,7 @@ def _owner(problem: Problem, changes: Changes) -> str:
     return next((path for path, _ in changes if problem.path and _leads_to(path, problem.path)), "")
 
 
-def _blamed(problem: Problem, changes: Changes, evaluate: Evaluator) -> str:
+def _blamed(problem: Problem, changes: Changes, evaluate: Evaluator | StudyEvaluator) -> str:
     """The axis without which the problem is not there; the first where several have a part in it."""
     for path, _ in changes:
         rest = tuple(change for change in changes if change[0] != path)
@@ -146,7 +157,7 @@ def _leads_to(path: str, place: str) -> bool:
     return place == path or place.startswith(path + ".") or path.startswith(place + ".")
 
 
-def _record(sweep: Sweep, section: Any, evaluate: Evaluator, loaded: LoadedScenario, count: int) -> SweepRecord:
+def _record(sweep: Sweep, section: Any, evaluate: Evaluator | StudyEvaluator, name: str, count: int) -> SweepRecord:
     text = json.dumps(section, separators=(",", ":"), default=str)  # the order of axes is that of the points
     axes = tuple(axis.path for axis in sweep.axes) + (("seed",) if sweep.replications > 1 else ())
     return SweepRecord(
@@ -154,6 +165,6 @@ def _record(sweep: Sweep, section: Any, evaluate: Evaluator, loaded: LoadedScena
         base_digest=evaluate.base_digest,
         scenario=evaluate.base_text,
         axes=axes,
-        description=loaded.scenario.name,
+        description=name,
         points=count,
     )

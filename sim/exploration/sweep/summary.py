@@ -19,8 +19,15 @@ from sim.report.flat_metrics import QUANTITIES, Quantity
 from sim.report.sweep_rows import Best, Effect, Setting, SweepSummary
 
 _SHOWN = ("latency_p99", "first_token_p99", "token_rate", "throughput", "miss", "energy_per_inference", "power", "battery_life", "skin_peak", "throttled")
-SHOWN = (*_SHOWN, "memory", "storage", "accuracy")
+_OF_STUDIES = ("energy_per_task", "device_power", "hourly_cost", "round_p50", "energy_per_client", "lost_time", "learnt", "time_to_50", "time_to_99")
+SHOWN = (*_SHOWN, "memory", "storage", "accuracy", *_OF_STUDIES, "traffic", "wasted", "device_energy")
 _TRADES = ("latency_p99", "energy_per_inference")  # of the front; and the first of these that varies:
+_OF_KINDS = (
+    ("latency_p99", "energy_per_task", "hourly_cost"),
+    ("latency_p99", "energy_per_task"),
+    ("round_p50", "energy_per_client"),
+    ("time_to_99", "traffic"),
+)
 _THIRD = ("accuracy", "storage", "memory")
 _LEVELS = 8  # bins of an axis with more values
 _SAME = 1e-9  # values nearer than this share of themselves do not differ
@@ -37,8 +44,8 @@ def summarised(ready: Ready, store: Store, before: int, totals: Totals) -> Sweep
     effects, rest = _effects(ready, settings, varied)
     problems = Counter(one["problems"] or "" for one in records if one["status"] != "done")
     return SweepSummary(
-        name=ready.loaded.scenario.name,
-        device=ready.loaded.device.title,
+        name=ready.name,
+        device=ready.title,
         axes=tuple(axis.path for axis in ready.sweep.axes),
         count=ready.count,
         before_count=before,
@@ -109,6 +116,9 @@ def _varies(values: Sequence[float | None]) -> bool:
 
 def _objectives(varied: Sequence[Quantity]) -> tuple[Quantity, ...]:
     names = [one.name for one in varied]
+    for pair in _OF_KINDS:  # of studies, what pulls apart
+        if set(pair) <= set(names):
+            return tuple(QUANTITIES[name] for name in pair)
     third = next((name for name in _THIRD if name in names), None)
     return tuple(QUANTITIES[name] for name in (*_TRADES, third) if name in names)
 

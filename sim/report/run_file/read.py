@@ -108,4 +108,5 @@ def _read_result(data: bytes, path: Path) -> RunDocument:
     if not (isinstance(schema, str) and schema.startswith("edgesim.") and isinstance(result.get("metrics"), dict)):
         raise EdgesimError(Problem(file=str(path), what=f"is JSON, but no result of edgesim (its schema is {str(schema)[:40]!r}, not {SCHEMA!r})"))
     document = {"format": FORMAT, "title": str(result.get("scenario", path.stem)), "result": result}
-    return RunDocument(document, {}, (f"{path.name} holds the numbers of a run but no spans; edgesim run --out writes {RUN_FILE}, which holds them all",))
+    more = f"; edgesim run --out writes {RUN_FILE}, which holds them all" if schema == SCHEMA else ""
+    return RunDocument(document, {}, (f"{path.name} holds the numbers of a run but no spans{more}",))

@@ -123,10 +123,20 @@ def test_combinations_that_are_ruled_out_need_not_be_possible(edgesim: Callable[
     assert "12 done" in edgesim("sweep", scenario, *axes, "--axis", "where=['warmup < duration']").out
 
 
-def test_a_scenario_without_axes_and_a_study_are_no_sweeps(edgesim: Callable[..., Any], scenario: Path) -> None:
+def test_a_scenario_without_axes_is_no_sweep(edgesim: Callable[..., Any], scenario: Path) -> None:
     scenario.write_text(SCENARIO.partition("sweep:")[0])
     assert "nothing is varied" in edgesim("sweep", scenario).err
-    assert "edgesim compare" in edgesim("sweep", "cameras_sharing_an_uplink").err
+
+
+def test_studies_of_many_devices_are_swept_too(edgesim: Callable[..., Any], tmp_path: Path) -> None:
+    axes = ("--axis", "rollout.wifi_only=[true, false]", "--axis", "seed=range(2)")
+    done = edgesim("sweep", "model_rollout", *axes, "--workers", "1", "--out", tmp_path / "s.db")
+    assert done.code == 0
+    assert "99 % updated" in done.out
+    assert [row["rollout.wifi_only"] for row in rows(tmp_path / "s.db")] == [1, 1, 0, 0]
+    wrong = edgesim("sweep", "model_rollout", "--axis", "rollout.wify_only=[true]")
+    assert wrong.code == 2
+    assert "did you mean 'wifi_only'" in wrong.err
 
 
 def test_points_that_cannot_be_are_counted(edgesim: Callable[..., Any], scenario: Path) -> None:
@@ -142,3 +152,12 @@ def test_it_fits_the_terminal(edgesim: Callable[..., Any], scenario: Path, width
     done = edgesim("sweep", scenario, "--workers", "1", "--replications", "2")
     assert all(len(line) <= int(width) for line in done.out.splitlines())
     assert "2 seeds each" in done.out
+
+
+@pytest.mark.parametrize(("name", "points"), [("npu_design_space", 40), ("queue_replications", 20)])
+def test_shipped_sweeps_run(edgesim: Callable[..., Any], name: str, points: int, tmp_path: Path) -> None:
+    short = ("--set", "duration=1 s", "--set", "warmup=100 ms", "--workers", "1")
+    assert edgesim("sweep", name, *short, "--out", tmp_path / "s.db", "--json", tmp_path / "s.json").code == 0
+    told = json.loads((tmp_path / "s.json").read_text())
+    assert (told["points_count"], told["done_count"], told["missing_count"]) == (points, points, 0)
+    assert len(rows(tmp_path / "s.db")) == points

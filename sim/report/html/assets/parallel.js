@@ -47,7 +47,7 @@ function keptIn(state, row) {
 function drawParallel(state, context, width, height) {
   const { table, dimensions } = state;
   state.scales = Object.fromEntries([...new Set([...dimensions, ...Object.keys(state.ranges)])].map((name) => [name, dimensionScale(state, name)]));
-  const [top, bottom, side] = [40, height - 24, Math.min(70, width * 0.09)];
+  const [top, bottom, side] = [58, height - 24, Math.min(70, width * 0.09)];
   const x = (number) => side + (number * (width - 2 * side)) / Math.max(dimensions.length - 1, 1);
   const y = (share) => bottom - share * (bottom - top);
   state.place = { x, y, top, bottom };
@@ -90,8 +90,20 @@ function drawDimension(state, context, name, x, number, room) {
   context.fillStyle = ink("text");
   context.fillText(fitted(context, name.split(".").pop(), room - 6), x, number % 2 ? 26 : 12);
   context.fillStyle = ink("muted");
-  if (scale.names) scale.names.slice(0, 12).forEach((text, place_) => context.fillText(fitted(context, text, room - 6), x, y(scale.names.length > 1 ? place_ / (scale.names.length - 1) : 0.5) - 8));
-  else { context.fillText(shown(name, scale.ends[1]), x, top - 1 < 38 ? 38 : top); context.fillText(shown(name, scale.ends[0]), x, bottom + 12); }
+  const halo = (text, atX, atY) => {
+    context.lineWidth = 4;
+    context.strokeStyle = ink("card");
+    context.strokeText(text, atX, atY);
+    context.fillText(text, atX, atY);
+  };
+  if (scale.names) {
+    context.textAlign = number === state.dimensions.length - 1 ? "right" : "left";
+    const beside = number === state.dimensions.length - 1 ? -7 : 7;
+    scale.names.slice(0, 12).forEach((text, place_) => halo(fitted(context, text, room - 10), x + beside, y(scale.names.length > 1 ? place_ / (scale.names.length - 1) : 0.5)));
+  } else {
+    halo(shown(name, scale.ends[1]), x, top - 10);
+    halo(shown(name, scale.ends[0]), x, bottom + 12);
+  }
   const range = state.ranges[name];
   if (!range) return;
   context.fillStyle = ink("shade");

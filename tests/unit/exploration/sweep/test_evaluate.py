@@ -9,6 +9,7 @@ import pytest
 
 from sim import load_scenario, simulate
 from sim.exploration.evaluate import Evaluator, digest
+from sim.exploration.evaluate_study import StudyEvaluator
 from sim.exploration.point import Point
 from sim.report.budgets import judge
 from sim.report.flat_metrics import QUANTITIES, flat_metrics
@@ -101,6 +102,39 @@ def test_sections_that_say_what_to_explore_are_left_out(evaluate: Evaluator) -> 
     assert explored.base_digest == evaluate.base_digest
 
 
-def test_every_quantity_is_a_field_of_the_row(in_turn: list) -> None:
+def test_every_quantity_is_a_field_of_some_row(in_turn: list) -> None:
     of_generation = {"first_token_p99_s", "between_tokens_p99_s", "token_rate_hz"}
-    assert {one.field for one in QUANTITIES.values()} - of_generation <= set(in_turn[0].metrics)
+    of_learning = {"learning.final_ratio"}
+    of_studies = set().union(*(study(name)(Point(0, ())).metrics for name in STUDIES))
+    assert {one.field for one in QUANTITIES.values()} - of_generation - of_learning <= set(in_turn[0].metrics) | of_studies
+
+
+STUDIES = ("cameras_sharing_an_uplink", "federated_stragglers", "model_rollout")
+
+
+def study(name: str) -> StudyEvaluator:
+    file = SCENARIO.parent / f"{name}.yaml"
+    return StudyEvaluator(read_source(file).data, file.parent)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_point_of_a_study_is_a_run_by_hand(name: str) -> None:
+    from sim.exploration.studies import study_result
+    from sim.report.quantities import flattened
+    from sim.scenario.study import load_study
+
+    outcome = pickle.loads(pickle.dumps(study(name)))(Point(0, (("seed", 3),)))
+    assert outcome.status == "done"
+    loaded = load_study(SCENARIO.parent / f"{name}.yaml", seed=3)
+    assert loaded is not None
+    result = study_result(loaded)
+    assert outcome.metrics["valid"] == result["valid"]
+    numbers = {path: value for path, value, _ in flattened(result["metrics"]) if value is not None}
+    found = [value for value in outcome.metrics.values() if value is not None]
+    assert all(value in found for value in numbers.values())
+
+
+def test_mistakes_in_a_study_are_outcomes() -> None:
+    outcome = study("cameras_sharing_an_uplink")(Point(0, (("fleet.tasks.detect.policy", "remoote"),)))
+    assert outcome.status == "mistake"
+    assert "remoote" in outcome.problems[0]
