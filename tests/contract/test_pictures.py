@@ -23,9 +23,14 @@ def test_a_picture_is_current(name: str, tmp_path: Path, capsys: pytest.CaptureF
     assert pictures.make(name, tmp_path).read_bytes() == (pictures.FOLDER / name).read_bytes(), "run: python -m tests.pictures.make"
 
 
+@pytest.mark.parametrize("name", sorted(pictures.PHOTOGRAPHS))
+def test_a_photograph_shows_todays_page(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pictures.digest(pictures.page_of(name, tmp_path)) == pictures.shown_digest(pictures.FOLDER / name), "run: python -m tests.pictures.make"
+
+
 def test_readme_shows_the_pictures_there_are() -> None:
     shown = set(re.findall(r"!\[[^\]]+\]\(tests/pictures/([^)]+)\)", README))
-    assert shown == set(pictures.PICTURES) == {file.name for file in pictures.FOLDER.iterdir() if file.suffix in (".svg", ".png")}
+    assert shown == {*pictures.PICTURES, *pictures.PHOTOGRAPHS} == {file.name for file in pictures.FOLDER.iterdir() if file.suffix in (".svg", ".png")}
 
 
 @pytest.mark.parametrize("name", sorted(name for name in pictures.PICTURES if name.endswith(".svg")))
