@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sim.exploration.what_if import Explained
     from sim.report.explain_page import Tried
     from sim.report.findings.finding import Finding, WhatIf
-    from sim.scenario.loading import LoadedScenario
+    from sim.scenario.loading import LoadedScenario, Read
 
 ABOUT = """\
 The number before a finding is what it costs: a share of the time of an answer, of the energy, of the memory, or of a budget's limit. Below it stand
@@ -23,7 +23,7 @@ that moves is named. Green: budgets are held better, or answers come sooner or c
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = ABOUT
-    parser.add_argument("run", metavar="RUN", help="a scenario, the name of a shipped one, or a folder that edgesim run --out wrote")
+    parser.add_argument("run", metavar="RUN", help="a scenario, the name of a shipped one, or a folder or run file that edgesim run --out wrote")
     what = "change a value of the scenario first; may be repeated"
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides", help=what)
     parser.add_argument("--seed", type=int, metavar="N", help="seed of the random streams instead of the scenario's")
@@ -34,18 +34,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from sim.cli.loading import load
     from sim.cli.run import simulated
     from sim.errors import EdgesimError
+    from sim.experiment.names import known_names
     from sim.report.budgets import judge
     from sim.report.findings import findings
     from sim.report.metrics import measure
+    from sim.scenario.loading import loaded_scenario
 
     if args.rules or args.limit < 1:
         return _list_rules(args)
     _check_rules(args.rule)
-    text = _scenario_of(args.run)
-    loaded = load(text, args.overrides, args.seed)
+    read = _read(args)
+    loaded = loaded_scenario(read, known_names())
     if loaded.scenario.trace != "full":
         print(f"trace: {loaded.scenario.trace} keeps no spans: rules that look at single stages have nothing to say", file=sys.stderr)
     _, result = simulated(loaded, quiet=True)
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         print("nothing is worth a word" + (f" to {', '.join(args.rule)}" if args.rule else ""))
         return 0
     try:
-        return _explain(found, loaded, text, args)
+        return _explain(found, loaded, read, args)
     except BrokenPipeError:
         raise
     except EdgesimError as error:  # the scenario itself has just been run
@@ -85,36 +86,49 @@ def _check_rules(wanted: list[str]) -> None:
         raise EdgesimError("; ".join(f"--rule {name}: no such rule; {near_names(name, known)}" for name in unknown))
 
 
-def _scenario_of(text: str) -> str:
-    """The scenario that is meant: of a run's folder the one it keeps. Raises EdgesimError."""
-    from sim.errors import EdgesimError, Problem
+def _read(args: argparse.Namespace) -> Read:
+    """The scenario that is meant, as plain data: of a run the one it keeps. Raises EdgesimError."""
+    from dataclasses import replace
 
-    path = Path(text)
-    if path.is_file() and path.suffix not in (".yaml", ".yml") and (path.parent / "scenario.yaml").is_file():
-        path = path.parent  # a file of such a folder
-    if not path.is_dir():
-        return text
-    kept = path / "scenario.yaml"
-    if not kept.is_file():
-        raise EdgesimError(Problem(str(path), what="is no folder of a run: it has no scenario.yaml; edgesim run --out writes one"))
-    return str(kept)
-
-
-def _explain(found: list[Finding], loaded: LoadedScenario, text: str, args: argparse.Namespace) -> int:
     from sim.cli.shipped import scenario_path
+    from sim.errors import EdgesimError, Problem
+    from sim.report.run_file.read import read_run
+    from sim.report.run_file.write import RUN_FILE
+    from sim.scenario.loading import read_source
+    from sim.scenario.study import study_kind
+
+    path = Path(args.run)
+    if path.is_dir() or path.suffix == Path(RUN_FILE).suffix:
+        kept = read_run(path).data.get("scenario_yaml")
+        if not isinstance(kept, str):
+            raise EdgesimError(Problem(str(path), what="keeps no scenario: what would mend it cannot be simulated; name the scenario itself"))
+        # without a line break it would be taken for a file's name; relative files are looked for beside the run
+        read = read_source(kept + "\n", args.overrides, args.seed)
+        return replace(read, file=str(path), directory=path if path.is_dir() else path.parent)
+    read = read_source(scenario_path(args.run), args.overrides, args.seed)
+    kind = study_kind(read.data)
+    if kind is not None:
+        raise EdgesimError(f"{args.run} is a study of many devices ({kind}); explain looks at runs of one device")
+    return read
+
+
+def _explain(found: list[Finding], loaded: LoadedScenario, read: Read, args: argparse.Namespace) -> int:
+    from rich.text import Text
+
     from sim.exploration.evaluate import Evaluator
     from sim.exploration.what_if import explained
     from sim.report.console import console, print_lines, report_width, stream_glyphs
     from sim.report.explain_page import explained_lines
     from sim.report.findings_section import findings_data
     from sim.report.metrics_json import write_result
+    from sim.report.safe_text import printable
     from sim.report.sheet import StudySheet
-    from sim.scenario.loading import read_source
 
-    evaluate = Evaluator(read_source(scenario_path(text), args.overrides, args.seed).data, loaded.directory)
+    evaluate = Evaluator(read.data, loaded.directory)
     base, answers = explained(found, evaluate)
     page, target = StudySheet(report_width(sys.stdout), stream_glyphs()), console()
-    print(f"{loaded.scenario.name} on {loaded.device.title}: {len(found)} finding{'' if len(found) == 1 else 's'}, the costliest first\n")
+    head = [Text(printable(f"{loaded.scenario.name} on {loaded.device.title}")), Text(f"{len(found)} finding{'' if len(found) == 1 else 's'}, the costliest first")]
+    print_lines(target, [*page.flow(head, indent=0), Text("")])
     data = findings_data(found)
     for number, one in enumerate(answers):
         tried = [_tried(args, answer.what_if, one, at) for at, answer in enumerate(one.answers)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from sim.exploration.outcome import Outcome
 from sim.exploration.point import Point
 from sim.report.findings.finding import Finding, WhatIf
 
-SHOWN = ("latency_p99_s", "energy_per_inference_j", "memory_bytes", "accuracy_ratio", "battery_life_s", "die_peak_c", "excess_ratio")
+_NEAREST = 3  # what-ifs of others that a missed budget shows
 
 
 @dataclass(frozen=True)
@@ -33,22 +33,32 @@ class Explained:
     answers: tuple[Answer, ...]
 
 
-def explained(found: Sequence[Finding], evaluate: Callable[[Point], Outcome]) -> tuple[Outcome, Iterator[Explained]]:
-    """The run of the scenario as it is, and each finding with its what-ifs simulated. Equal changes are run once."""
+def explained(found: Sequence[Finding], evaluate: Callable[[Point], Outcome]) -> tuple[Outcome, list[Explained]]:
+    """The run of the scenario as it is, and each finding with its what-ifs simulated. Equal changes are run once.
+
+    A missed budget, which has no what-ifs of its own, gets those of the other findings that bring the budgets nearest.
+    """
     base = evaluate(Point(0, ()))
-    ran: dict[tuple[tuple[str, Any], ...], Outcome] = {}
+    ran: dict[tuple[tuple[str, str], ...], Outcome] = {}
+    answers = [[_answered(what, ran, evaluate) for what in finding.what_ifs] for finding in found]
+    known = {answer.what_if.changes_key: answer for own in answers for answer in own if answer.is_possible}
+    nearer = sorted((one for one in known.values() if _excess(one.outcome) < _excess(base)), key=lambda one: _excess(one.outcome))
+    result = []
+    for finding, own in zip(found, answers, strict=True):
+        mine = nearer[:_NEAREST] if finding.of == "the limit" and not own else own
+        result.append(Explained(finding, tuple(sorted(mine, key=lambda answer: _rank(answer, base.metrics, finding)))))
+    return base, result
 
-    def answered() -> Iterator[Explained]:
-        for finding in found:
-            answers = []
-            for what in finding.what_ifs:
-                key = tuple((path, repr(value)) for path, value in what.changes)
-                if key not in ran:
-                    ran[key] = evaluate(Point(len(ran) + 1, what.changes))
-                answers.append(Answer(what, ran[key]))
-            yield Explained(finding, tuple(sorted(answers, key=lambda answer: _rank(answer, base.metrics, finding))))
 
-    return base, answered()
+def _answered(what: WhatIf, ran: dict[tuple[tuple[str, str], ...], Outcome], evaluate: Callable[[Point], Outcome]) -> Answer:
+    if what.changes_key not in ran:
+        ran[what.changes_key] = evaluate(Point(len(ran) + 1, what.changes))
+    return Answer(what, ran[what.changes_key])
+
+
+def _excess(outcome: Outcome) -> float:
+    """How far budgets are exceeded, as shares of their limits, in all."""
+    return float(outcome.metrics.get("excess_ratio") or 0.0)
 
 
 def gain(metrics: Mapping[str, Any], base: Mapping[str, Any], name: str) -> float | None:
@@ -63,8 +73,6 @@ def _rank(answer: Answer, base: Mapping[str, Any], finding: Finding) -> tuple[fl
     """Possible ones first; then by how far budgets are exceeded; then by the metric the finding is about."""
     if not answer.is_possible:
         return (1.0,)
-    metrics = answer.outcome.metrics
-    excess = float(metrics.get("excess_ratio") or 0.0)
     about = "memory_bytes" if finding.of == "the memory" else "energy_per_inference_j" if finding.of == "the energy" else "latency_p99_s"
-    change = gain(metrics, base, about)
-    return (0.0, excess, change if change is not None else 1.0)
+    change = gain(answer.outcome.metrics, base, about)
+    return (0.0, round(_excess(answer.outcome), 2), change if change is not None else 1.0)

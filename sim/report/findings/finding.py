@@ -16,6 +16,11 @@ class WhatIf:
     title: str
     changes: Changes
 
+    @property
+    def changes_key(self) -> tuple[tuple[str, str], ...]:
+        """Equal for equal changes."""
+        return tuple((path, repr(value)) for path, value in self.changes)
+
 
 @dataclass(frozen=True)
 class Finding:

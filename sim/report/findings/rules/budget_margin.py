@@ -21,7 +21,7 @@ def find(run: Examined) -> Iterator[Finding]:
         margin = (verdict.limit - verdict.value) / abs(verdict.limit) * (-1 if verdict.at_least else 1)
         title = f"{verdict.title} of {verdict.workload}" if verdict.workload else verdict.title
         evidence = {"budget": verdict.name, "workload": verdict.workload, "margin_ratio": margin}
-        why = "the findings below say what it is made of"
+        why = "the other findings say what it is made of"
         if not verdict.ok:
             text = f"{title} is missed: {verdict.value_text} for a limit of {verdict.limit_text}"
             yield Finding(NAME, text, min(-margin, 1.0) if margin < 0 else 1.0, "the limit", evidence, (), why)

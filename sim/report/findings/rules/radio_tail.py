@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from device_models.catalog.radios import radio_names
 from device_models.units import format_quantity
 from sim.report.findings.examined import Examined
 from sim.report.findings.finding import Finding, WhatIf
@@ -27,7 +28,8 @@ def find(run: Examined) -> Iterator[Finding]:
             f"{format_quantity(total_j, 'energy')} in all, for {radio.transfers_count} transfers"
         )
         evidence = {"radio": name, "tail_j": tail_j, "transfers_count": radio.transfers_count, "sent_bytes": radio.sent_bytes}
-        yield Finding(NAME, text, tail_j / total_j, "the energy", evidence, tuple(_rarer(run, name)))
+        what_ifs = (*_rarer(run, name), *_others(run, name))
+        yield Finding(NAME, text, tail_j / total_j, "the energy", evidence, what_ifs, "send less often, in larger pieces")
 
 
 def _rarer(run: Examined, radio: str) -> Iterator[WhatIf]:
@@ -42,3 +44,11 @@ def _rarer(run: Examined, radio: str) -> Iterator[WhatIf]:
             changes += [(f"workloads.{name}.pipeline.{at}.send", f"{4 * float(stage.send_bytes)!r} B")] if stage.send_bytes else []
             changes += [(f"workloads.{name}.pipeline.{at}.receive", f"{4 * float(stage.receive_bytes)!r} B")] if stage.receive_bytes else []
         yield WhatIf(f"{name} sent in fours", tuple(changes))
+
+
+def _others(run: Examined, radio: str) -> Iterator[WhatIf]:
+    """Other radios of the catalogue in its place: whether they reach as far is for the reader to know."""
+    used = run.result.scenario.radios.get(radio)
+    for name in radio_names():
+        if radio in run.result.scenario.radios and name != used:
+            yield WhatIf(f"the radio {name} instead", ((f"radios.{radio}", name),))
