@@ -37,6 +37,8 @@ def run(args: argparse.Namespace) -> int:
     from sim.cli.run import simulated
     from sim.errors import EdgesimError
     from sim.experiment.names import known_names
+    from sim.exploration.estimated_numbers import NAME, estimated_findings
+    from sim.exploration.evaluate import Evaluator
     from sim.report.budgets import judge
     from sim.report.findings import findings
     from sim.report.metrics import measure
@@ -52,7 +54,12 @@ def run(args: argparse.Namespace) -> int:
     _, result = simulated(loaded, quiet=True)
     metrics = measure(result)
     verdicts = judge(metrics, result.scenario, result.device)
-    found = [one for one in findings(result, metrics, verdicts) if not args.rule or one.rule in args.rule][: args.limit]
+    found = findings(result, metrics, verdicts)
+    if not args.rule or NAME in args.rule:
+        numbers, why_not = estimated_findings(loaded, Evaluator(read.data, loaded.directory), result.cpu_s)
+        found = sorted([*found, *numbers], key=lambda one: -one.weight_ratio)
+        print(why_not, end="\n" if why_not else "", file=sys.stderr)
+    found = [one for one in found if not args.rule or one.rule in args.rule][: args.limit]
     if not found:
         print("nothing is worth a word" + (f" to {', '.join(args.rule)}" if args.rule else ""))
         return 0
@@ -67,20 +74,22 @@ def run(args: argparse.Namespace) -> int:
 def _list_rules(args: argparse.Namespace) -> int:
     from sim.cli.table import print_table
     from sim.errors import EdgesimError
+    from sim.exploration.estimated_numbers import ABOUT, NAME
     from sim.report.findings import RULES
 
     if args.limit < 1:
         raise EdgesimError(f"--limit {args.limit}: at least 1")
-    print_table(["rule", "what it finds"], [[rule.NAME, rule.ABOUT] for rule in RULES])
+    print_table(["rule", "what it finds"], [*([rule.NAME, rule.ABOUT] for rule in RULES), [NAME, ABOUT]])
     return 0
 
 
 def _check_rules(wanted: list[str]) -> None:
     from sim.errors import EdgesimError
+    from sim.exploration.estimated_numbers import NAME
     from sim.registry import near_names
     from sim.report.findings import RULES
 
-    known = [rule.NAME for rule in RULES]
+    known = [*(rule.NAME for rule in RULES), NAME]
     unknown = [name for name in wanted if name not in known]
     if unknown:
         raise EdgesimError("; ".join(f"--rule {name}: no such rule; {near_names(name, known)}" for name in unknown))
@@ -127,7 +136,8 @@ def _explain(found: list[Finding], loaded: LoadedScenario, read: Read, args: arg
     evaluate = Evaluator(read.data, loaded.directory)
     base, answers = explained(found, evaluate)
     page, target = StudySheet(report_width(sys.stdout), stream_glyphs()), console()
-    head = [Text(printable(f"{loaded.scenario.name} on {loaded.device.title}")), Text(f"{len(found)} finding{'' if len(found) == 1 else 's'}, the costliest first")]
+    many = "" if len(found) == 1 else "s"
+    head = [Text(printable(f"{loaded.scenario.name} on {loaded.device.title}")), Text(f"{len(found)} finding{many}, the costliest first")]
     print_lines(target, [*page.flow(head, indent=0), Text("")])
     data = findings_data(found)
     for number, one in enumerate(answers):
