@@ -33,8 +33,9 @@ class Best:
 
 @dataclass(frozen=True)
 class Effect:
-    """What an axis does to a quantity. ``share_ratio``: of the quantity's variance over all points (the correlation ratio, eta squared); ``levels``: mean at
-    each value of the axis, in its order; ``rises``: whether the mean only rises with an ordered axis (True), only falls (False), or neither (None)."""
+    """What an axis does to a quantity. ``share_ratio``: of the quantity's variance over all points (the correlation ratio, eta squared; of drawn points
+    omega squared); ``levels``: mean at each value of the axis, in its order; ``rises``: whether the mean only rises with an ordered axis (True), only
+    falls (False), or neither (None)."""
 
     axis: str
     quantity: Quantity

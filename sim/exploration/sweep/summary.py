@@ -148,7 +148,7 @@ def _effects(ready: Ready, settings: Sequence[Setting], varied: Sequence[Quantit
     for axis in ready.sweep.axes:
         levels = _level_of([one.changes[axis.path] for one in settings], axis.values)
         for one in varied:
-            found += [effect] if (effect := _effect(axis.path, one, levels, settings, axis.is_ordered)) is not None else []
+            found += [effect] if (effect := _effect(axis.path, one, levels, settings, axis.is_ordered, ready.sweep.sample is not None)) is not None else []
     whole = ready.sweep.sample is None and not ready.sweep.where and all(len(group) == 1 for group in ready.sweep.groups)
     complete = whole and len(settings) * ready.sweep.replications == ready.count
     rest = {one.name: max(1.0 - sum(effect.share_ratio for effect in found if effect.quantity is one), 0.0) for one in varied} if complete else {}
@@ -168,7 +168,9 @@ def _level_of(values: Sequence[Any], order: Sequence[Any] | None) -> list[tuple[
     return [(positions.get(str(value), float(len(positions))), str(value)) for value in values]
 
 
-def _effect(axis: str, quantity_: Quantity, levels: Sequence[tuple[float, str]], settings: Sequence[Setting], ordered: bool) -> Effect | None:
+def _effect(
+    axis: str, quantity_: Quantity, levels: Sequence[tuple[float, str]], settings: Sequence[Setting], ordered: bool, drawn: bool
+) -> Effect | None:
     rows = [(level, value) for level, one in zip(levels, settings, strict=True) if (value := one.values[quantity_.field]) is not None]
     if len({level for level, _ in rows}) < 2:
         return None
@@ -183,4 +185,13 @@ def _effect(axis: str, quantity_: Quantity, levels: Sequence[tuple[float, str]],
     changes = np.diff([mean for _, mean in means])
     slack = _SAME * float(np.abs(values).max())
     rises = True if (changes >= -slack).all() else False if (changes <= slack).all() else None
-    return Effect(axis, quantity_, between / total if total else 0.0, tuple(means), rises if ordered else None)
+    share = _share_of_draws(between, total, len(means), len(values)) if drawn else between / total if total else 0.0
+    return Effect(axis, quantity_, share, tuple(means), rises if ordered else None)
+
+
+def _share_of_draws(between: float, total: float, levels: int, count: int) -> float:
+    """Omega squared: the share an axis explains beyond what as many levels explain of drawn points by chance."""
+    if count <= levels:
+        return 0.0
+    within = (total - between) / (count - levels)
+    return max((between - (levels - 1) * within) / (total + within), 0.0) if total + within else 0.0

@@ -148,3 +148,19 @@ def test_a_part_of_a_sweep_says_how_much_is_missing(tmp_path):
     _, summary, _ = summary_of("{seed: range(10)}", tmp_path, lambda values: {"latency_p99_s": 1.0 + values["seed"]}, only=4)
     assert summary.missing == 6
     assert not summary.rest_ratio
+
+
+def test_drawn_points_give_an_axis_without_effect_no_share(tmp_path):
+    """Bins explain some of any noise; what is left after that must be about nothing, and not less."""
+    random = np.random.default_rng(2)
+    section = "{ambient: {from: 0 degC, to: 35 degC}, duration: {from: 1 s, to: 9 s}, sample: {kind: random, points: 60}}"
+    noise = {"latency_p99_s": 0.0}
+
+    def metrics(values: dict) -> dict:
+        noise["latency_p99_s"] = float(values["duration"].split()[0]) + random.normal(0, 0.1)
+        return dict(noise)
+
+    _, summary, _ = summary_of(section, tmp_path, metrics)
+    shares = {one.axis: one.share_ratio for one in summary.effects}
+    assert shares["duration"] > 0.9
+    assert 0 <= shares["ambient"] < 0.1
