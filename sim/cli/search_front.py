@@ -35,6 +35,7 @@ def write_scenario(output: Path, path: Path, data: dict[str, Any], directory: Pa
     """A trial's scenario; ``said``: lines at its head. Raises EdgesimError where it cannot be written."""
     from sim.experiment.names import known_names
     from sim.experiment.optimize.changes import Put, SetPath, changed
+    from sim.exploration.point import outermost_first
     from sim.report.atomic_file import atomic_file
     from sim.report.safe_text import printable
     from sim.report.scenario_yaml import moved_paths
@@ -43,7 +44,7 @@ def write_scenario(output: Path, path: Path, data: dict[str, Any], directory: Pa
 
     folder = output.resolve().parent
     base = {key: value for key, value in data.items() if key not in _EXPLORING}
-    wanted = changed(base, [SetPath(name, value) for name, value in row.changes])
+    wanted = changed(base, [SetPath(name, value) for name, value in outermost_first(row.changes)])
     scenario = load_scenario(wanted, known=known_names(), directory=directory).scenario
     wanted = changed(wanted, [Put(place, text) for place, text in moved_paths(scenario, directory, folder).items()])
     with path.open(encoding="utf-8-sig", newline="") as stream:

@@ -16,7 +16,7 @@ from sim.experiment.names import known_names
 from sim.experiment.optimize.changes import SetPath, changed
 from sim.experiment.simulate import prepare
 from sim.exploration.outcome import Outcome
-from sim.exploration.point import Point
+from sim.exploration.point import Point, outermost_first
 from sim.report.budgets import judge
 from sim.report.flat_metrics import flat_metrics
 from sim.report.metrics import measure
@@ -60,7 +60,7 @@ class Evaluator:
 
     def loaded(self, changes: Sequence[tuple[str, Any]]) -> LoadedScenario:
         """The base scenario with changes. Raises EdgesimError."""
-        data = changed(self._base, [SetPath(path, value) for path, value in changes])
+        data = changed(self._base, [SetPath(path, value) for path, value in outermost_first(changes)])
         return load_scenario(data, known=self._known, directory=self.directory)
 
     @cached_property

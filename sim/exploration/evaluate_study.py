@@ -15,7 +15,7 @@ from sim.errors import EdgesimError, Problem
 from sim.experiment.names import known_names
 from sim.exploration.evaluate import NOT_RUN, digest, mistake
 from sim.exploration.outcome import Outcome
-from sim.exploration.point import Point
+from sim.exploration.point import Point, outermost_first
 from sim.exploration.studies import measured_study
 from sim.report.flat_metrics import flat_study
 from sim.scenario.overrides import apply_overrides
@@ -47,7 +47,7 @@ class StudyEvaluator:
         data = deepcopy({key: value for key, value in self.data.items() if key not in NOT_RUN})
         model = kind_of(str(study_kind(data))).model
         problems: list[Problem] = []
-        for path, value in changes:
+        for path, value in outermost_first(changes):
             found = apply_overrides(data, Places(), [f"{path}={json.dumps(value)}"], model)
             problems += [Problem(what=problem.what, path=path) for problem in found]
         if problems:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,3 +20,8 @@ class Point:
         """A digest of base scenario and changes, known before anything is run."""
         text = json.dumps([base_digest, [list(change) for change in self.changes]], sort_keys=True, separators=(",", ":"), default=str)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def outermost_first(changes: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Changes in the order to make them: a part after the whole it belongs to, because a new ``device`` would undo ``device.memory.bandwidth``."""
+    return sorted(changes, key=lambda change: change[0].count("."))

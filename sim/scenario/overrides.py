@@ -111,6 +111,9 @@ def _created(inside: dict[str, Any], key: str, path: Path, source: str, model: t
     """
     if path[:1] == ("device",) or path == ("budgets", "per") or key in keys_at(model, path):
         return {}
+    name, bracket, position = key.removesuffix("]").partition("[")
+    if bracket and isinstance(inside.get(name), list):
+        raise EdgesimError(Problem(source, what=f"entries of lists are counted after a dot: write {dotted((*path, name, position))}"))
     known = {*keys_at(model, path), *inside}
     near = near_names(key, known) if known else f"{dotted(path)} is empty"
     raise EdgesimError(Problem(source, what=f"no key {key!r} in {dotted(path) or 'the scenario'}; {near}"))

@@ -16,7 +16,7 @@ from sim.report.budgets import Verdict
 from sim.report.metrics import Metrics
 from sim.report.run_result import RunResult
 from sim.scenario.model import ModelUse
-from sim.scenario.stages import CodeStage, ModelStage
+from sim.scenario.stages import CodeStage, GenerateStage, ModelStage, SelectStage
 
 UNIT_KINDS = {"cpu": "CPU", "gpu": "GPU", "npu": "NPU", "dsp": "DSP", "mcu": "microcontroller", "tiny_npu": "NPU", "neuromorphic": "neuromorphic chip"}
 
@@ -73,7 +73,7 @@ class Examined:
         """The largest share of a request's time that a model takes, of all workloads; 1 where the run kept no spans."""
         if not self.stage_times:
             return 1.0
-        return max((one.share for one in self.stage_times if isinstance(one.stage, ModelStage) and one.stage.model == model), default=0.0)
+        return max((one.share for one in self.stage_times if model in _models_of(one.stage)), default=0.0)
 
     def code_stages(self) -> Iterator[StageTime]:
         """Stages of user code that ran."""
@@ -106,6 +106,15 @@ class Examined:
         same = [name for name, other in self.unit_kinds.items() if other == kind]
         title = UNIT_KINDS.get(kind, unit)
         return f"the {title}" if len(same) == 1 else f"{unit}"
+
+
+def _models_of(stage: object) -> tuple[str, ...]:
+    """Models that a stage may run."""
+    if isinstance(stage, ModelStage):
+        return (stage.model,)
+    if isinstance(stage, GenerateStage):
+        return (stage.generate,)
+    return stage.select.among if isinstance(stage, SelectStage) else ()
 
 
 def _engine(name: str) -> Runtime | None:

@@ -56,6 +56,7 @@ def test_names_with_dots_are_found(load, scenario_text):
         ("workload.camera.deadline=20 ms", "--set workload.camera.deadline: no key 'workload' in the scenario; did you mean 'workloads'?"),
         ("workloads.camera.pipeline.3.unit=tpu", "'workloads.camera.pipeline' is a list; '3' is not one of its positions (0 to 2)"),
         ("workloads.camera.pipeline.post.unit=tpu", "'post' is not one of its positions"),
+        ("workloads.camera.pipeline[1].unit=tpu", "counted after a dot: write workloads.camera.pipeline.1"),
         ("workloads.camera.deadline.max=3", "'workloads.camera.deadline' is '33 ms', it has no key 'max'"),
         ("workloads.camera.pipeline.2.unit=gpu", "--set workloads.camera.pipeline.2.unit: tiny_board has no unit 'gpu'"),
         ("workloads.camera.arrival={kind: poisson, rate: 3 W}", "--set workloads.camera.arrival: rate: unit 'W' is not a unit of frequency"),

@@ -27,7 +27,8 @@ def find(run: Examined) -> Iterator[Finding]:
             continue
         idle = list(kinds) or [other[1] if other else ""]
         share = run.share_of_requests(name)
-        text = f"{run.kind_title(main)} is busy {percent(busy, 2)} of the time with {name} while the {' and the '.join(kind.upper() for kind in idle)} idles"
+        verb = "idles" if len(idle) == 1 else "idle"
+        text = f"{run.kind_title(main)} is busy {percent(busy, 2)} of the time with {name} while the {' and the '.join(kind.upper() for kind in idle)} {verb}"
         what_ifs = [WhatIf(f"{name} on the {kind.upper()}", ((f"models.{name}.placement.prefer", [kind, run.unit_kinds[main]]),)) for kind in kinds]
         if other is not None:
             changes = ((f"models.{name}.runtime", other[0]), (f"models.{name}.placement.prefer", [other[1], run.unit_kinds[main]]))

@@ -39,6 +39,8 @@ def find(run: Examined) -> Iterator[Finding]:
             if what == MEMORY:
                 bandwidth = float(run.result.device.memory.bandwidth_bytes_per_s)
                 what_ifs.append(WhatIf("memory half as fast again", (("device.memory.bandwidth", f"{1.5 * bandwidth!r} B/s"),)))
+                if use.serving is not None:  # weights are read once for all requests of a step
+                    what_ifs.append(WhatIf("batches twice as large", ((f"models.{name}.serving.max_batch", 2 * use.serving.max_batch),)))
             elif (use.threads or 0) != 1 and all(run.unit_kinds[segment.unit] == "cpu" for segment in program.segments):
                 what_ifs.append(WhatIf(f"{name} with one thread", ((f"models.{name}.threads", 1),)))
             # what bounds them could at best go away

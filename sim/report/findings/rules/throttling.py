@@ -14,7 +14,7 @@ ABOUT = "clocks lowered by heat, and since when"
 
 
 def find(run: Examined) -> Iterator[Finding]:
-    device, scenario = run.result.device, run.result.scenario
+    device = run.result.device
     for name, domain in run.metrics.heat.domains.items():
         if name not in device.domains or not domain.throttled_s:
             continue
@@ -27,8 +27,6 @@ def find(run: Examined) -> Iterator[Finding]:
         )
         evidence = {"domain": name, "throttled_s": domain.throttled_s, "first_s": domain.first_s, "lowest_hz": domain.lowest_hz, "highest_hz": top_hz}
         yield Finding(NAME, text, share * lost, "the speed of the unit", evidence, tuple(_cures(run, name)))
-    if scenario.ambient_c is None:
-        return
 
 
 def _cures(run: Examined, domain: str) -> Iterator[WhatIf]:

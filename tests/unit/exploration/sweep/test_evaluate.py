@@ -138,3 +138,8 @@ def test_mistakes_in_a_study_are_outcomes() -> None:
     outcome = study("cameras_sharing_an_uplink")(Point(0, (("fleet.tasks.detect.policy", "remoote"),)))
     assert outcome.status == "mistake"
     assert "remoote" in outcome.problems[0]
+
+
+def test_a_part_is_changed_after_the_whole_whatever_their_order(evaluate: Evaluator) -> None:
+    device, part = ("device", "snapdragon_8_gen_3_phone"), ("device.memory.bandwidth", "9 GB/s")
+    assert evaluate.loaded((part, device)).canonical_text() == evaluate.loaded((device, part)).canonical_text() != evaluate.loaded((device,)).canonical_text()
