@@ -14,7 +14,7 @@ from device_models.units import DIMENSIONS
 
 PARTS = 100  # equal steps of a range that names none
 MOST_VALUES = 10_000
-_RANGE = re.compile(r"\s*range\(\s*(-?\d{1,9})\s*(?:,\s*(-?\d{1,9})\s*)?(?:,\s*(-?\d{1,9})\s*)?\)\s*")
+_RANGE = re.compile(r"\s*range\(\s*(-?\d{1,18})\s*(?:,\s*(-?\d{1,18})\s*)?(?:,\s*(-?\d{1,18})\s*)?\)\s*")
 _QUANTITY = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([^\d\s]\S*)?\s*")
 _KEYS = ("from", "to", "step", "count", "scale", "choices", "when")
 

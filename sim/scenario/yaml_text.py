@@ -74,7 +74,10 @@ def _edited(text: str, wanted: Any) -> str:
     if root is None:
         raise _Stuck
     edits = _Edits(text)
-    edits.make(root, parse_yaml(text).data, wanted)
+    said = parse_yaml(text).data
+    if isinstance(said, dict) and list(wanted)[: len(said)] != list(said):
+        raise _Stuck  # a section less: in place, the whole text would become one line
+    edits.make(root, said, wanted)
     for edit in sorted(edits.found, key=lambda one: (one.start, one.stop), reverse=True):
         text = text[: edit.start] + edit.text + text[edit.stop :]
     return text

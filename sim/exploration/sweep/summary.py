@@ -168,9 +168,7 @@ def _level_of(values: Sequence[Any], order: Sequence[Any] | None) -> list[tuple[
     return [(positions.get(str(value), float(len(positions))), str(value)) for value in values]
 
 
-def _effect(
-    axis: str, quantity_: Quantity, levels: Sequence[tuple[float, str]], settings: Sequence[Setting], ordered: bool, drawn: bool
-) -> Effect | None:
+def _effect(axis: str, quantity_: Quantity, levels: Sequence[tuple[float, str]], settings: Sequence[Setting], ordered: bool, drawn: bool) -> Effect | None:
     rows = [(level, value) for level, one in zip(levels, settings, strict=True) if (value := one.values[quantity_.field]) is not None]
     if len({level for level, _ in rows}) < 2:
         return None
