@@ -76,7 +76,8 @@ def ready_sweep(read: Read, known: Known) -> Ready:
     count = count_points(sweep)
     if not count:
         raise EdgesimError(read.places.problem(("sweep", "where"), "rules out every combination of the axes: nothing is left to run"))
-    title = f"{loaded.kind} study" if isinstance(loaded, LoadedStudy) else loaded.device.title
+    varied = any(axis.path == "device" for axis in sweep.axes)
+    title = f"{loaded.kind} study" if isinstance(loaded, LoadedStudy) else "several devices" if varied else loaded.device.title
     return Ready(written.name, title, written.seed, sweep, evaluate, _record(sweep, read.data["sweep"], evaluate, written.name, count), count)
 
 

@@ -20,9 +20,9 @@ def plain(axes: Any) -> None:
     axes.set_axisbelow(True)
 
 
-def written(text: str) -> str:
+def written(text: str, most: int = 48) -> str:
     """A name as matplotlib draws it as it stands: no mathematics between dollar signs, no more than fits."""
-    return (text if len(text) <= 48 else text[:45] + "...").replace("$", r"\$")
+    return (text if len(text) <= most else text[: most - 3] + "...").replace("$", r"\$")
 
 
 def in_unit(axis: Any, unit: str) -> None:

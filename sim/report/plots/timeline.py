@@ -29,7 +29,7 @@ def draw_timeline(document: RunDocument, figure: Any) -> bool:
     axes.set_yticks(range(len(about["lanes"])), [written(one["name"]) for one in about["lanes"]])
     axes.invert_yaxis()
     axes.set_xlabel(f"time since {window['from_s']:.3f} s")
-    axes.set_title(written(about["window"]["title"]) if about["window"] else "", fontsize=8, loc="left", wrap=True)
+    axes.set_title(written(about["window"]["title"], 110) if about["window"] else "", fontsize=8, loc="left", wrap=True)
     in_unit(axes.xaxis, "s")
     plain(axes)
     axes.grid(False, axis="y")
