@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sim.exploration.engines.engine import Engine
     from sim.exploration.outcome import Outcome
     from sim.exploration.run_points import Totals
     from sim.exploration.store.store import Store
@@ -44,15 +45,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from tempfile import TemporaryDirectory
 
+    from sim.exploration.engines import open_engine
     from sim.exploration.store.store import Store
 
     ready = _ready(args)
     with ExitStack() as stack:
+        engine = stack.enter_context(open_engine(args.engine, args.workers))  # first: where there is none no file is begun
         place = args.out or Path(stack.enter_context(TemporaryDirectory(prefix="edgesim"))) / "sweep.db"
         store = stack.enter_context(Store.open(place))
         store.begin(ready.record, resume=args.resume)
         before = store.finished(ready.record.sweep_id)
-        totals = _evaluated(ready, store, before, args)
+        totals = _evaluated(ready, store, before, engine, args)
         return _tell(ready, store, len(before), totals, args)
 
 
@@ -84,12 +87,11 @@ def _ready(args: argparse.Namespace) -> Ready:
     return ready_sweep(read, known_names())
 
 
-def _evaluated(ready: Ready, store: Store, before: set[str], args: argparse.Namespace) -> Totals:
+def _evaluated(ready: Ready, store: Store, before: set[str], engine: Engine, args: argparse.Namespace) -> Totals:
     """Run what is missing. A file that can take no more ends it, and so does Ctrl-C; what was acknowledged is kept."""
     from itertools import islice
 
     from sim.cli.sweep_progress import SweepProgress
-    from sim.exploration.engines import open_engine
     from sim.exploration.run_points import run_points
     from sim.exploration.sweep.points import sweep_points
 
@@ -97,7 +99,7 @@ def _evaluated(ready: Ready, store: Store, before: set[str], args: argparse.Name
     missing = (point for point in points if point.point_id(ready.record.base_digest) not in before) if before else points
     left = ready.count - len(before)
     count = left if args.limit is None else min(left, args.limit)
-    with open_engine(args.engine, args.workers) as engine, SweepProgress(ready.name, count, shown=not args.quiet) as told:
+    with SweepProgress(ready.name, count, shown=not args.quiet) as told:
 
         def done(outcome: Outcome) -> None:
             store.add(outcome)

@@ -161,3 +161,8 @@ def test_shipped_sweeps_run(edgesim: Callable[..., Any], name: str, points: int,
     told = json.loads((tmp_path / "s.json").read_text())
     assert (told["points_count"], told["done_count"], told["missing_count"]) == (points, points, 0)
     assert len(rows(tmp_path / "s.db")) == points
+
+
+def test_an_engine_that_is_not_there_begins_no_file(edgesim: Callable[..., Any], scenario: Path, tmp_path: Path) -> None:
+    assert edgesim("sweep", scenario, "--engine", "local:8", "--out", tmp_path / "s.db").code == 2
+    assert not (tmp_path / "s.db").exists()
