@@ -6,7 +6,8 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import CancelledError, Executor, Future, InvalidStateError
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -18,6 +19,7 @@ from sim.exploration.point import Point
 ANSWER_S = 10.0  # a cluster that has not answered by then is not there
 _WITHOUT_WORKERS_S = 60.0  # a cluster may be growing, or its last worker be replaced
 _LOOK_AGAIN_S = 2.0
+_STRANDED_S = 10.0  # without anything under way in the cluster
 _RESUME = "what is finished is kept; --resume goes on"
 
 
@@ -38,6 +40,7 @@ class DaskEngine(Engine):
         if self._client.status != "running":
             raise EdgesimError(f"the Dask scheduler at {self._address} has gone; {_RESUME}")
         now_s = time.monotonic()
+        self._lane.give_up_stranded(now_s)
         if self._lane.workers():
             self._last_worker_s = now_s
         elif now_s - self._last_worker_s > _WITHOUT_WORKERS_S:
@@ -46,6 +49,10 @@ class DaskEngine(Engine):
     def close(self, at_once: bool = False) -> None:
         self._lane.executor.shutdown(wait=not at_once and self._client.status == "running")
         self._client.close(timeout=2)
+
+
+class LostResult(Exception):
+    """A batch has been run, and its result has gone with the worker that held it."""
 
 
 class DaskLane(Lane):
@@ -59,6 +66,8 @@ class DaskLane(Lane):
         self.executor: Executor = client.get_executor(pure=False)
         self._payloads: dict[str, Any] = {}  # by digest; a task, which the cluster repeats where the worker that held its result has died
         self._workers, self._looked_s = 0, float("-inf")
+        self._under_way: set[Future[BatchDone]] = set()
+        self._stranded_since_s: float | None = None
 
     def workers(self) -> int:
         """Worker processes the cluster has now, or had a moment ago."""
@@ -77,13 +86,32 @@ class DaskLane(Lane):
     def submit(self, recipe: Recipe, points: Sequence[Point], limit_s: float) -> Future[BatchDone]:
         if recipe.digest not in self._payloads:
             self._payloads[recipe.digest] = self._client.submit(bytes, recipe.payload, pure=False)
-        return self.executor.submit(evaluate_sent, recipe.digest, self._payloads[recipe.digest], tuple(points), limit_s)
+        future = self.executor.submit(evaluate_sent, recipe.digest, self._payloads[recipe.digest], tuple(points), limit_s)
+        self._under_way.add(future)
+        future.add_done_callback(self._under_way.discard)
+        return future
+
+    def give_up_stranded(self, now_s: float) -> None:
+        """A result that is lost while it is being fetched, because its worker dies then, never arrives: its batch is to be run again."""
+        is_busy = any(state.status in ("pending", "lost") for state in list(self._client.futures.values()))
+        if is_busy or not self._under_way:
+            self._stranded_since_s = None
+            return
+        self._stranded_since_s = now_s if self._stranded_since_s is None else self._stranded_since_s
+        if now_s - self._stranded_since_s < _STRANDED_S:
+            return
+        for future in list(self._under_way):
+            with suppress(InvalidStateError):  # it has come after all
+                future.set_exception(LostResult())
 
     def lost(self, error: BaseException) -> int | None:
         from distributed.scheduler import KilledWorker
 
         if isinstance(error, CancelledError):
             raise EdgesimError(f"the Dask scheduler has dropped its work: it or the connection to it has gone; {_RESUME}") from None
+        # the executor takes a result for an error where the worker that held it dies in the moment between
+        if isinstance(error, LostResult) or (isinstance(error, TypeError) and BatchDone.__name__ in str(error)):
+            return 0
         return error.allowed_failures + 1 if isinstance(error, KilledWorker) else None
 
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +109,29 @@ def test_cluster_without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_text_that_is_no_address(address: str) -> None:
     with pytest.raises(EdgesimError, match=r"is not the address of a Dask scheduler .*for example dask:tcp://"):
         open_engine(f"dask:{address}")
+
+
+def test_a_result_that_is_lost_on_its_way_is_fetched_anew(engine_text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a worker dies between ending a batch and handing its result over: the future never ends, or ends with what is no error of the batch."""
+    monkeypatch.setattr(module, "_STRANDED_S", 0.1)
+    real = module.DaskLane.submit
+    lost: list[str] = []
+
+    def submit(lane: Any, *arguments: Any) -> Any:
+        if len(lost) >= 2:
+            return real(lane, *arguments)
+        future: Any = Future()
+        lost.append("never" if not lost else "wrong")
+        if lost[-1] == "wrong":
+            future.set_exception(TypeError("cannot unpack non-iterable BatchDone object"))
+        else:
+            lane._under_way.add(future)
+        return future
+
+    monkeypatch.setattr(module.DaskLane, "submit", submit)
+    outcomes: list[Outcome] = []
+    with open_engine(engine_text) as engine:
+        totals = run_points(points(20), Burn(0.001), engine, outcomes.append)
+    assert sorted(one.point.position for one in outcomes) == list(range(20))
+    assert totals.lost_workers == 0
+    assert lost == ["never", "wrong"]
