@@ -155,7 +155,6 @@ def _tried(args: argparse.Namespace, what_if: WhatIf, explained_: Explained, at:
     from sim.report.explain_page import Tried
     from sim.report.findings_section import change_texts
 
-    outcome = explained_.answers[at].outcome
+    answer = explained_.answers[at]
     flags = " ".join(f"--set {shlex.quote(text)}" for text in change_texts(what_if.changes))
-    why = "; ".join(outcome.problems)[:200]
-    return Tried(what_if.title, flags, dict(outcome.metrics) if outcome.status == "done" else None, why)
+    return Tried(what_if.title, flags, dict(answer.outcome.metrics) if answer.is_possible else None, answer.why_not[:200])

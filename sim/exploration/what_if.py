@@ -22,7 +22,18 @@ class Answer:
 
     @property
     def is_possible(self) -> bool:
-        return self.outcome.status == "done"
+        return not self.why_not
+
+    @property
+    def why_not(self) -> str:
+        """Why the change cannot be made, or does not do what it is called; empty where it does."""
+        if self.outcome.status != "done":
+            return "; ".join(self.outcome.problems) or self.outcome.status
+        if self.what_if.moves is None:
+            return ""
+        model, units = self.what_if.moves
+        used = str(self.outcome.metrics.get(f"models.{model}.units") or "").split(", ")
+        return "" if units & set(used) else f"none of it would run there, but on {', '.join(used)}"
 
 
 @dataclass(frozen=True)

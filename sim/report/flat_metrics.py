@@ -94,6 +94,7 @@ def flat_metrics(metrics: Metrics, verdicts: Sequence[Verdict]) -> dict[str, Val
                 ("arena_bytes", model.arena_bytes),
                 ("fallback_kernels_count", model.fallback_kernels_count),
                 ("accuracy_ratio", model.accuracy.value_ratio),
+                ("units", ", ".join(model.units_kernels_count)),
             )
         },
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ from sim.compiler.program import Program
 from sim.compiler.runtimes import Runtime, runtime, runtime_names
 from sim.compiler.support import targets_of
 from sim.report.budgets import Verdict
+from sim.report.findings.finding import WhatIf
 from sim.report.metrics import Metrics
 from sim.report.run_result import RunResult
 from sim.scenario.model import ModelUse
@@ -94,6 +95,13 @@ class Examined:
         """Units of the device that a runtime runs on."""
         found = _engine(engine)
         return () if found is None else tuple(targets_of(self.result.device, found))
+
+    def moved(self, model: str, kind: str, prefer: Sequence[str], *more: tuple[str, str]) -> WhatIf:
+        """A model on a kind of unit; ``more``: what else is changed for it, such as its runtime."""
+        units = frozenset(name for name, other in self.unit_kinds.items() if other == kind)
+        changes = (*more, (f"models.{model}.placement.prefer", list(dict.fromkeys(prefer))))
+        under = f" under {more[0][1]}" if more else ""
+        return WhatIf(f"{model} on the {kind.upper()}{under}", changes, (model, units))
 
     @cached_property
     def unit_kinds(self) -> Mapping[str, str]:

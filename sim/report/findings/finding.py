@@ -15,6 +15,7 @@ class WhatIf:
 
     title: str
     changes: Changes
+    moves: tuple[str, frozenset[str]] | None = None  # a model, and units of which one at least has to run a part of it: else the title is not true
 
     @property
     def changes_key(self) -> tuple[tuple[str, str], ...]:

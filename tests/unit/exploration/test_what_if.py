@@ -47,8 +47,8 @@ def test_every_what_if_is_a_run_with_the_change_made_by_hand(name: str) -> None:
     for one in answers:
         for answer in one.answers[:3]:
             flags = (*SHIPPED[name], *change_texts(answer.what_if.changes))
-            if not answer.is_possible:
-                assert answer.outcome.problems
+            if answer.outcome.status != "done":
+                assert answer.why_not
                 continue
             by_hand = simulate(load_scenario(file, overrides=flags))
             row = flat_metrics(by_hand.metrics, judge(by_hand.metrics, by_hand.scenario, by_hand.device))
@@ -113,3 +113,32 @@ def test_changes_are_told_in_words() -> None:
     assert told(base, base) == "nothing changes"
     assert gain(new, base, "latency_p99_s") == pytest.approx(21 / 48 - 1)
     assert gain(new, base, "accuracy_ratio") is None
+
+
+def test_a_title_that_would_not_be_true_is_no_answer() -> None:
+    """A runtime that puts nothing on the GPU runs a model elsewhere, whatever is preferred: that says nothing of the GPU."""
+    moved = Finding("rule", "text", 0.5, "the time of an answer", {}, (WhatIf("net on the GPU", (("path", "gpu"),), ("net", frozenset({"gpu"}))),))
+
+    def evaluate_on(unit: str):  # type: ignore[no-untyped-def]
+        def evaluate(point: Point) -> Outcome:
+            return Outcome(point, "k", "c", {"valid": 1, "latency_p99_s": 1.0, "models.net.units": unit if point.changes else "npu"}, (), "done", 0.0)
+
+        return evaluate
+
+    _, (there,) = explained([moved], evaluate_on("gpu, cpu_gold"))
+    assert there.answers[0].is_possible
+    _, (elsewhere,) = explained([moved], evaluate_on("cpu_gold"))
+    assert not elsewhere.answers[0].is_possible
+    assert "but on cpu_gold" in elsewhere.answers[0].why_not
+
+
+def test_a_model_that_is_said_to_move_does() -> None:
+    file = SCENARIOS / "phone_camera.yaml"
+    result = simulate(load_scenario(file, overrides=["duration=2 s"]))
+    found = [one for one in findings(result, result.metrics, judge(result.metrics, result.scenario, result.device)) if one.rule == "array_fill"]
+    _, (one,) = explained(found, Evaluator(read_source(file, ["duration=2 s"]).data, SCENARIOS))
+    for answer in one.answers:
+        assert answer.what_if.moves is not None
+        model, units = answer.what_if.moves
+        by_hand = simulate(load_scenario(file, overrides=["duration=2 s", *change_texts(answer.what_if.changes)]))
+        assert answer.is_possible is bool(units & {segment.unit for segment in by_hand.programs[model].segments})

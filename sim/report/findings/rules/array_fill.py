@@ -9,7 +9,7 @@ import numpy as np
 from device_models.compute import max_frequency_hz
 from device_models.kernel_costs import COMPUTE, bound, kernel_seconds
 from sim.report.findings.examined import Examined
-from sim.report.findings.finding import Finding, WhatIf
+from sim.report.findings.finding import Finding
 from sim.report.numbers import percent
 
 NAME = "array_fill"
@@ -46,8 +46,8 @@ def find(run: Examined) -> Iterator[Finding]:
                 f"filled, an inference would take {percent(share, 2)} less"
             )
             evidence = {"model": name, "unit": unit, "kernels_count": int(poor.sum()), "fill_ratio": fill, "lost_s": lost_s}
-            placements = [list(dict.fromkeys([kind, "cpu"])) for kind in ("gpu", "cpu") if kind in run.unit_kinds.values()]
-            what_ifs = tuple(WhatIf(f"{name} on the {kinds[0].upper()}", ((f"models.{name}.placement.prefer", kinds),)) for kinds in placements)
+            reached = {run.unit_kinds[other] for other in run.reachable(program.runtime)}
+            what_ifs = tuple(run.moved(name, kind, (kind, "cpu")) for kind in ("gpu", "cpu") if kind in reached)
             yield Finding(NAME, text, share * run.share_of_requests(name), "the time of an answer", evidence, what_ifs)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sim.report.findings.examined import Examined
-from sim.report.findings.finding import Finding, WhatIf
+from sim.report.findings.finding import Finding
 from sim.report.numbers import percent
 
 NAME = "idle_unit"
@@ -29,10 +29,9 @@ def find(run: Examined) -> Iterator[Finding]:
         share = run.share_of_requests(name)
         verb = "idles" if len(idle) == 1 else "idle"
         text = f"{run.kind_title(main)} is busy {percent(busy, 2)} of the time with {name} while the {' and the '.join(kind.upper() for kind in idle)} {verb}"
-        what_ifs = [WhatIf(f"{name} on the {kind.upper()}", ((f"models.{name}.placement.prefer", [kind, run.unit_kinds[main]]),)) for kind in kinds]
+        what_ifs = [run.moved(name, kind, (kind, run.unit_kinds[main])) for kind in kinds]
         if other is not None:
-            changes = ((f"models.{name}.runtime", other[0]), (f"models.{name}.placement.prefer", [other[1], run.unit_kinds[main]]))
-            what_ifs.append(WhatIf(f"{name} on the {other[1].upper()} under {other[0]}", changes))
+            what_ifs.append(run.moved(name, other[1], (other[1], run.unit_kinds[main]), (f"models.{name}.runtime", other[0])))
         evidence = {"model": name, "busy_unit": main, "utilisation_ratio": busy, "idle": ", ".join(idle)}
         yield Finding(NAME, text, busy * share * 0.5, "the time of an answer, if half of it moved", evidence, tuple(what_ifs))
 
