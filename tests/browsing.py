@@ -46,11 +46,11 @@ class Browser:
         return found[0], found[1]
 
     def requests(self) -> list[str]:
-        """Addresses that the page asked for, itself apart."""
+        """Addresses that the page asked for, itself and the pages of the browser apart."""
         messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         sent = [message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"]
         own = self.driver.current_url.split("#")[0]
-        return [url for url in sent if url.split("#")[0] != own and not url.startswith(("data:", "blob:"))]
+        return [url for url in sent if url.split("#")[0] != own and not url.startswith(("data:", "blob:", "chrome:"))]
 
     def complaints(self) -> list[str]:
         return [entry["message"] for entry in self.driver.get_log("browser")]
